@@ -1,0 +1,124 @@
+/** The sections `session` (which messages share a conversation, and for how long) and `messages` (what happens on the way in). */
+import { z } from "zod";
+
+import "../base/schema.ts";
+
+const Reset = z
+  .looseObject({
+    mode: z.enum(["daily", "idle"]).default("daily").meta({
+      title: "New conversation",
+      description: "`daily` at the hour below, `idle` after the pause below.",
+    }),
+    atHour: z.int().min(0).max(23).default(4).meta({
+      title: "Hour",
+      description: "Hour of the day, in the time of this machine, 0 to 23.",
+    }),
+    idleMinutes: z.int().min(1).optional().meta({
+      title: "Pause",
+      description: "In minutes. Unset: 60 with the mode `idle`, else none.",
+    }),
+  })
+  .meta({ title: "Reset" });
+export type SessionReset = z.output<typeof Reset>;
+
+export const SessionConfig = z
+  .looseObject({
+    scope: z.enum(["per-sender", "global"]).default("per-sender").meta({
+      title: "Conversations",
+      description: "`global` puts every direct message of everybody into one conversation.",
+    }),
+    dmScope: z
+      .enum(["main", "per-peer", "per-channel-peer", "per-account-channel-peer"])
+      .default("main")
+      .meta({
+        title: "Direct messages",
+        description: "Which direct messages share a conversation; `main`: all of them.",
+      }),
+    identityLinks: z.record(z.string(), z.array(z.string())).default({}).meta({
+      title: "Same person",
+      description: "Name of a person, and `channel:id` of each of that person's accounts.",
+      advanced: true,
+    }),
+    mainKey: z.string().default("main").meta({
+      title: "Key of the main conversation",
+      description: "Always `main`; another value is read and ignored.",
+      advanced: true,
+    }),
+    resetTriggers: z.array(z.string()).default(["/new", "/reset"]).meta({
+      title: "Words that begin a new conversation",
+    }),
+    reset: Reset.optional().meta({
+      title: "Automatic reset",
+      description: "Unset: a conversation goes on until you begin a new one.",
+    }),
+    resetByType: z
+      .looseObject({
+        dm: Reset.optional(),
+        direct: Reset.optional(),
+        group: Reset.optional(),
+        thread: Reset.optional(),
+      })
+      .optional()
+      .meta({ title: "Automatic reset by kind of chat", advanced: true }),
+    resetByChannel: z.record(z.string(), Reset).optional().meta({
+      title: "Automatic reset by channel",
+      advanced: true,
+    }),
+    idleMinutes: z.int().min(1).optional().meta({
+      title: "Pause (older spelling)",
+      description: "The same as reset.mode `idle` with these minutes.",
+      advanced: true,
+    }),
+  })
+  .prefault({})
+  .meta({ title: "Sessions", group: "session", order: 90 });
+export type SessionConfig = z.output<typeof SessionConfig>;
+
+export const QUEUE_MODES = [
+  "steer",
+  "followup",
+  "collect",
+  "steer-backlog",
+  "steer+backlog",
+  "queue",
+  "interrupt",
+] as const;
+const QueueMode = z.enum(QUEUE_MODES);
+export type QueueMode = z.output<typeof QueueMode>;
+
+const milliseconds = z.int().min(0).max(3_600_000);
+
+const Queue = z
+  .looseObject({
+    mode: QueueMode.default("collect").meta({
+      title: "While a turn runs",
+      description:
+        "`steer` puts a new message into it, `followup` runs one after the other, `collect` answers all that came together, `interrupt` stops it.",
+    }),
+    byChannel: z.record(z.string(), QueueMode).default({}).meta({ title: "By channel" }),
+    debounceMs: milliseconds.default(1000).meta({
+      title: "Pause before collecting",
+      description: "In ms: how long to wait for more messages.",
+    }),
+    debounceMsByChannel: z.record(z.string(), milliseconds).default({}).meta({
+      title: "Pause by channel",
+      advanced: true,
+    }),
+    cap: z.int().min(1).default(20).meta({
+      title: "Most waiting messages",
+      description: "Per session.",
+    }),
+    drop: z.enum(["old", "new", "summarize"]).default("summarize").meta({
+      title: "When there are more",
+      description:
+        "`old` and `new` leave messages out of the turn, `summarize` keeps a line of each.",
+    }),
+  })
+  .prefault({})
+  .meta({ title: "Queue" });
+
+export const MessagesConfig = z
+  .looseObject({ queue: Queue })
+  .prefault({})
+  .meta({ title: "Messages", group: "messages", order: 80 });
+export type MessagesConfig = z.output<typeof MessagesConfig>;

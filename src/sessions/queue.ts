@@ -1,0 +1,40 @@
+/** What happens to a message while a turn of its session runs. Pure decisions; lanes.ts carries them out. */
+import type { Address } from "../flow.ts";
+
+/**
+ * steer: into the running turn at its next tool boundary. followup: each message is a later turn of its own.
+ * collect: one later turn for all that wait. interrupt: the running turn is stopped, the newest runs.
+ */
+export const QUEUE_MODES = ["steer", "followup", "collect", "interrupt"] as const;
+export type QueueMode = (typeof QUEUE_MODES)[number];
+
+/** The original's other spellings. `steer-backlog` steers, and what could not be steered becomes a later turn: our `steer`. */
+export function queueMode(text: string | undefined): QueueMode {
+  const mode = text?.toLowerCase().replaceAll("_", "-").replace("+", "-");
+  if (mode === "queue" || mode === "steer-backlog") return "steer";
+  return QUEUE_MODES.find((m) => m === mode) ?? "steer";
+}
+
+/** Where a new message goes. `interrupt` also means: stop the running turn first. */
+export function place(
+  mode: QueueMode,
+  running: boolean,
+): "start" | "steer" | "queue" | "interrupt" {
+  if (!running) return "start";
+  if (mode === "steer") return "steer";
+  return mode === "interrupt" ? "interrupt" : "queue";
+}
+
+const sameChat = (a: Address, b: Address): boolean =>
+  a.channel === b.channel &&
+  a.account === b.account &&
+  a.chatId === b.chatId &&
+  a.threadId === b.threadId;
+
+/** How many of the waiting messages (oldest first) the next turn answers together: at least one of a non-empty list. */
+export function batchSize(mode: QueueMode, waiting: { reply: Address }[]): number {
+  const first = waiting[0];
+  if (!first || mode === "followup") return waiting.length ? 1 : 0;
+  const other = waiting.findIndex((turn) => !sameChat(turn.reply, first.reply));
+  return other === -1 ? waiting.length : other;
+}

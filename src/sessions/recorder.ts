@@ -1,0 +1,92 @@
+/** Writes a run into the store while it happens, so that a crash at any point leaves a conversation that can go on. */
+import type { Clock } from "../base/time.ts";
+import type { Message, ModelChoice, TurnEvent, Usage } from "../flow.ts";
+import type { NewEntry, NewOutbox, Store } from "../store/store.ts";
+import type { ActiveRun } from "./desk.ts";
+
+export type RecorderDeps = {
+  store: Store;
+  clock: Clock;
+  run: ActiveRun;
+  /** What goes out for the final text. */
+  rowsFor(text: string): NewOutbox[];
+};
+
+const textOf = (message: Message): string =>
+  message.blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
+
+const hasCalls = (message: Message): boolean =>
+  message.blocks.some((block) => block.type === "tool_call");
+
+/** The model may answer with exactly this to say nothing (the original's contract). */
+const SILENT = /^\s*NO_REPLY(?:\W|$)|(?:^|\W)NO_REPLY\s*$/;
+
+export class Recorder {
+  /** The last answer without tool calls waits for `end`, to be stored in one unit with the turn's final state. */
+  private held: NewEntry[] = [];
+  private last: { text: string; choice?: ModelChoice } | undefined;
+  private usage: Usage | undefined;
+
+  constructor(private readonly deps: RecorderDeps) {}
+
+  /** Stores what must be durable before anybody sees the event. Throws the store's errors. */
+  async record(event: TurnEvent): Promise<void> {
+    if (event.type === "message") return this.message(event);
+    if (event.type === "model" && event.note) return this.note("info", event.note);
+    if (event.type === "end") return this.end(event);
+  }
+
+  /** Stores what is held back, before something else is appended behind it. */
+  async flush(): Promise<void> {
+    if (!this.held.length) return;
+    const entries = this.held;
+    await this.deps.store.turns.append(this.deps.run.turn.id, entries);
+    this.held = [];
+  }
+
+  private async message(event: Extract<TurnEvent, { type: "message" }>): Promise<void> {
+    const { message, choice, usage } = event;
+    const runId = this.deps.run.turn.id;
+    this.held.push({ at: message.at, body: { kind: "message", message, runId, choice, usage } });
+    if (usage) this.usage = usage;
+    if (message.role === "assistant") this.last = { text: textOf(message), choice };
+    // A call must be on the disk before the tool runs: after a crash the view then says that it may have happened.
+    if (message.role === "tool" || hasCalls(message)) await this.flush();
+  }
+
+  private async note(level: "info" | "error", text: string): Promise<void> {
+    const runId = this.deps.run.turn.id;
+    this.held.push({ at: this.deps.clock.now(), body: { kind: "note", level, text, runId } });
+    await this.flush();
+  }
+
+  private async end(event: Extract<TurnEvent, { type: "end" }>): Promise<void> {
+    const { store, run } = this.deps;
+    const entries = [...this.held];
+    const { error } = event;
+    if (event.status === "error" && error)
+      entries.push({
+        at: event.at,
+        body: {
+          kind: "note",
+          level: "error",
+          text: error.message,
+          code: error.code,
+          hint: error.hint,
+          runId: run.turn.id,
+        },
+      });
+    const text = event.status === "ok" ? (this.last?.text ?? "") : "";
+    const state = ({ ok: "done", aborted: "aborted", error: "failed" } as const)[event.status];
+    await store.turns.finish(run.turn.id, {
+      state,
+      at: event.at,
+      entries,
+      error: error && { code: error.code, message: error.message, hint: error.hint },
+      usage: event.usage,
+      contextTokens: this.usage && this.usage.input + this.usage.cacheRead + this.usage.cacheWrite,
+      outbox: SILENT.test(text) ? [] : this.deps.rowsFor(text),
+    });
+    this.held = [];
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Everything durable except the config file, behind one async interface.
+ * One call is one atomic unit; what must change together gets one named method. There is no open-ended transaction: on one
+ * SQLite connection a stranger's write would fall inside it and be rolled back with it. Every call is async although bun:sqlite
+ * is not, so that PostgreSQL can stand behind the same names. Identity is `{agentId, sessionId}`; no file paths in rows.
+ * Calls marked "durable" resolve only when the data is on the disk (synchronous=FULL). All lists are paged by an index.
+ * Every call throws `disk_full` or `store_failed` and then has changed nothing.
+ */
+import type {
+  Address,
+  Inbound,
+  Message,
+  ModelChoice,
+  Receipt,
+  Route,
+  SessionKey,
+  Thinking,
+  Usage,
+} from "../flow.ts";
+
+/** One conversation thread. `sessionId` changes with every reset; the key does not. */
+export type SessionRow = {
+  key: SessionKey;
+  agentId: string;
+  sessionId: string;
+  createdAt: number;
+  updatedAt: number;
+  chat: Inbound["chat"];
+  /** Where the last message came from. */
+  route?: Address;
+  title?: string;
+  /** The last thing said, at most 120 characters, for lists. */
+  preview?: string;
+  settings: SessionSettings;
+  usage: Usage;
+  /** Tokens that the last model call saw. */
+  contextTokens: number;
+  /** First transcript `seq` that still goes to the model; older entries are history only. */
+  contextFrom: number;
+  abortedLastRun: boolean;
+};
+
+/** What a user sets per session (`sessions.patch`). Absent means the default. */
+export type SessionSettings = {
+  label?: string;
+  model?: string;
+  thinkingLevel?: Thinking;
+  verboseLevel?: "on" | "off" | "full";
+  reasoningLevel?: "on" | "off" | "stream";
+  elevatedLevel?: "on" | "off" | "ask" | "full";
+  responseUsage?: "off" | "tokens" | "full";
+  sendPolicy?: "allow" | "deny";
+  groupActivation?: "mention" | "always";
+  execHost?: "sandbox" | "gateway" | "node";
+  execSecurity?: "deny" | "allowlist" | "full";
+  execAsk?: "off" | "on-miss" | "always";
+  execNode?: string;
+  spawnedBy?: string;
+};
+
+/** One fact of a transcript; append only. What the model sees is derived from these by agent/view.ts. */
+export type EntryBody =
+  | {
+      kind: "message";
+      message: Message;
+      runId?: string;
+      choice?: ModelChoice;
+      usage?: Usage;
+      partial?: true;
+    }
+  /** Context that belongs to the user message before it and was true only then (time, changed files). */
+  | { kind: "context"; text: string; runId?: string }
+  /** For people, never for the model: an error, a fallback, a restart recovery. */
+  | {
+      kind: "note";
+      level: "info" | "error";
+      text: string;
+      code?: string;
+      hint?: string;
+      runId?: string;
+    };
+export type NewEntry = { at: number; body: EntryBody };
+/** `seq` grows by one within a session id. */
+export type Entry = NewEntry & { seq: number };
+
+/**
+ * queued: accepted, not begun. running: begun; after a restart it is continued. merged: answered by the turn `leadId`.
+ * The other three are final.
+ */
+export type TurnState = "queued" | "running" | "merged" | "done" | "failed" | "aborted";
+/** A turn is the promise to answer one accepted message. `id` is the run id that clients see. */
+export type TurnRow = {
+  id: string;
+  inboundId: number;
+  agentId: string;
+  sessionKey: SessionKey;
+  state: TurnState;
+  /** How often it was begun: 1 normally, more after restarts in the middle. */
+  attempts: number;
+  leadId?: string;
+  inbound: Inbound;
+  reply: Address;
+  acceptedAt: number;
+  startedAt?: number;
+  endedAt?: number;
+  error?: { code: string; message: string; hint?: string };
+};
+
+export type OutboxState = "pending" | "sending" | "delivered" | "unknown" | "dead";
+/** One message on its way out. `key` is unique: putting it twice changes nothing. */
+export type OutboxRow = {
+  key: string;
+  to: Address;
+  text: string;
+  state: OutboxState;
+  attempts: number;
+  dueAt: number;
+  createdAt: number;
+  receipt?: Receipt;
+  error?: string;
+};
+export type NewOutbox = { key: string; to: Address; text: string };
+
+export type SessionPage = { rows: SessionRow[]; total: number };
+export type SessionQuery = {
+  agentId?: string;
+  limit: number;
+  /** Rows strictly older than this `updatedAt`, for the next page. */
+  before?: number;
+  /** Only rows updated at or after this time. */
+  since?: number;
+  label?: string;
+  spawnedBy?: string;
+  /** Case-insensitive part of key, label, title or session id. */
+  search?: string;
+};
+
+export interface Store {
+  inbound: {
+    /**
+     * Durable. Stores the message with the router's decision and, for a turn, opens it (and its session) in the same unit.
+     * The same `(channel, account, id)` again gives the earlier turn with `duplicate: true` and stores nothing.
+     */
+    accept(
+      inbound: Inbound,
+      route: Route,
+      runId: string,
+    ): Promise<{ turn: TurnRow | undefined; duplicate: boolean }>;
+  };
+  turns: {
+    get(id: string): Promise<TurnRow | undefined>;
+    /** Not final ones, oldest accepted first. Read once at start, to go on where a crash stopped. */
+    unfinished(): Promise<TurnRow[]>;
+    /**
+     * Begins `ids[0]` (attempts + 1) and merges the others into it, appending `entries` to its session's transcript.
+     * Gives undefined when the first is already final (aborted while it waited).
+     */
+    begin(ids: string[], entries: NewEntry[], at: number): Promise<TurnRow | undefined>;
+    /** Takes queued turns into a running one (steering); `entries` are their user messages. Gives the ids really taken. */
+    merge(ids: string[], leadId: string, entries: NewEntry[]): Promise<string[]>;
+    /** Appends what a running turn produced: one model answer or one batch of tool results. */
+    append(id: string, entries: NewEntry[]): Promise<void>;
+    /**
+     * Durable. The end of a turn in one unit: the last entries, the final state, the session's usage and preview, what goes out.
+     * A turn that is already final stays as it is and nothing is appended (answered once). Gives whether it was this call.
+     */
+    finish(
+      id: string,
+      end: {
+        state: "done" | "failed" | "aborted";
+        at: number;
+        entries: NewEntry[];
+        error?: TurnRow["error"];
+        usage?: Usage;
+        contextTokens?: number;
+        outbox: NewOutbox[];
+      },
+    ): Promise<boolean>;
+  };
+  transcript: {
+    /** Newest `limit` entries before `before` (exclusive; the end when absent), in ascending order. */
+    page(sessionId: string, q: { before?: number; limit: number }): Promise<Entry[]>;
+    /** Entries with `seq >= from`, ascending. For the model's view; bounded by `contextFrom`. */
+    from(sessionId: string, from: number): Promise<Entry[]>;
+    /** Appends outside a turn (`chat.inject`). Gives the entries with their `seq`. */
+    append(sessionId: string, entries: NewEntry[]): Promise<Entry[]>;
+  };
+  sessions: {
+    get(key: SessionKey): Promise<SessionRow | undefined>;
+    byId(sessionId: string): Promise<SessionRow | undefined>;
+    /** Newest first. `total` counts all rows of the query without its page. */
+    list(query: SessionQuery): Promise<SessionPage>;
+    /** Creates the row when it is missing. */
+    ensure(key: SessionKey, agentId: string, at: number): Promise<SessionRow>;
+    /** `null` clears a setting. Creates the row when it is missing. */
+    patch(
+      key: SessionKey,
+      agentId: string,
+      patch: { [K in keyof SessionSettings]?: SessionSettings[K] | null },
+      at: number,
+    ): Promise<SessionRow>;
+    setContextFrom(key: SessionKey, sessionId: string, seq: number): Promise<void>;
+    /** New session id, empty transcript, counters at zero; settings stay. The old transcript is kept under its id. */
+    reset(key: SessionKey, agentId: string, at: number): Promise<SessionRow>;
+    /** Removes the row and, unless `keepTranscript`, its entries. Gives whether there was one. */
+    delete(key: SessionKey, keepTranscript: boolean): Promise<boolean>;
+  };
+  outbox: {
+    /** Durable. */
+    put(rows: NewOutbox[], at: number): Promise<void>;
+    /** Pending rows whose time has come, oldest first. */
+    due(now: number, limit: number): Promise<OutboxRow[]>;
+    /** Durable. Marks it before the platform is called, so that a crash leaves `sending`, not a silent second copy. */
+    sending(key: string): Promise<void>;
+    /** Durable. */
+    delivered(key: string, receipt: Receipt): Promise<void>;
+    /** Back to `pending`, due at `at`. */
+    retry(key: string, at: number, error: string): Promise<void>;
+    /** Gives up: `dead` (the platform said no) or `unknown` (a crash while sending: it may have arrived). */
+    giveUp(key: string, state: "dead" | "unknown", error: string): Promise<void>;
+    /** Rows left in `sending` by a crash. Read once at start. */
+    interrupted(): Promise<OutboxRow[]>;
+    get(key: string): Promise<OutboxRow | undefined>;
+  };
+  /** Small values of one owner (`scope`): snapshots, offsets, generated secrets' hashes. JSON values. */
+  kv: {
+    get<T>(scope: string, key: string): Promise<T | undefined>;
+    set(scope: string, key: string, value: unknown): Promise<void>;
+    delete(scope: string, key: string): Promise<void>;
+  };
+  counts(): Promise<{ sessions: number; unfinishedTurns: number; pendingOutbox: number }>;
+  close(): Promise<void>;
+}
