@@ -52,6 +52,11 @@ export const ERRORS = {
     exit: 74,
     hint: "Check the disk and the permissions of the state directory.",
   },
+  store_newer: {
+    wire: "UNAVAILABLE",
+    exit: 78,
+    hint: "Use that version again, or put back a copy from the `backups` folder beside the database.",
+  },
   disk_full: {
     wire: "UNAVAILABLE",
     exit: 74,
@@ -59,6 +64,16 @@ export const ERRORS = {
   },
   tool_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
   agent_timeout: { wire: "AGENT_TIMEOUT", exit: 1, hint: undefined },
+  agent_stuck: {
+    wire: "UNAVAILABLE",
+    exit: 1,
+    hint: "Say `continue` to let it go on, or tell it what to do differently.",
+  },
+  workspace_failed: {
+    wire: "UNAVAILABLE",
+    exit: 74,
+    hint: "Check `agents.defaults.workspace` and the permissions of that folder.",
+  },
   aborted: { wire: "UNAVAILABLE", exit: 130, hint: undefined },
   provider_auth: {
     wire: "UNAVAILABLE",

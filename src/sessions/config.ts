@@ -90,7 +90,7 @@ const milliseconds = z.int().min(0).max(3_600_000);
 
 const Queue = z
   .looseObject({
-    mode: QueueMode.default("collect").meta({
+    mode: QueueMode.default("steer").meta({
       title: "While a turn runs",
       description:
         "`steer` puts a new message into it, `followup` runs one after the other, `collect` answers all that came together, `interrupt` stops it.",

@@ -15,6 +15,7 @@ const RANK: Record<string, number> = {
   "src/gateway/config.ts": 3,
   "src/agent/config.ts": 3,
   "src/sessions/config.ts": 3,
+  "src/router/config.ts": 3,
   "src/config": 4,
   "src/store": 4,
   "src/router": 5,

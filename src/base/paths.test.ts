@@ -1,0 +1,139 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { readEnv } from "./env.ts";
+import { expandHome, findPaths, workspaceOf } from "./paths.ts";
+
+function house() {
+  const home = mkdtempSync(join(tmpdir(), "clawdbot-paths-"));
+  return {
+    home,
+    dir: (name: string) => (mkdirSync(join(home, name), { recursive: true }), join(home, name)),
+    file: (name: string) => (writeFileSync(join(home, name), "{}"), join(home, name)),
+    find: (vars: Record<string, string> = {}) => findPaths(readEnv(vars), home),
+    [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
+test("an empty home gets ~/.clawdbot, clawdbot.json and ~/clawd", () => {
+  using h = house();
+  const paths = h.find();
+  expect(paths).toMatchObject({
+    stateDir: join(h.home, ".clawdbot"),
+    configPath: join(h.home, ".clawdbot/clawdbot.json"),
+    workspaceDefault: join(h.home, "clawd"),
+    socketPath: join(h.home, ".clawdbot/gateway.sock"),
+    databasePath: join(h.home, ".clawdbot/clawdbot.sqlite"),
+  });
+  expect(paths.lockPath).toMatch(/\.clawdbot\/gateway\.[0-9a-f]{8}\.lock$/);
+});
+
+test("the first existing state dir and config file of any name are used", () => {
+  using h = house();
+  h.dir(".openclaw");
+  h.file(".openclaw/openclaw.json");
+  expect(h.find().configPath).toBe(join(h.home, ".openclaw/openclaw.json"));
+  h.dir(".moltbot");
+  expect(h.find().stateDir).toBe(join(h.home, ".moltbot"));
+  h.dir(".clawdbot");
+  h.file(".clawdbot/moltbot.json");
+  expect(h.find().configPath).toBe(join(h.home, ".clawdbot/moltbot.json"));
+});
+
+test("explicit variables win, `~` is the home and a relative path is made whole", () => {
+  using h = house();
+  h.dir(".clawdbot");
+  const data = h.dir("data");
+  h.file("data/openclaw.json");
+  expect(h.find({ OPENCLAW_STATE_DIR: data }).configPath).toBe(join(data, "openclaw.json"));
+  const paths = h.find({ CLAWDBOT_STATE_DIR: "~/data", CLAWDBOT_CONFIG_PATH: "my.json5" });
+  expect(paths.stateDir).toBe(data);
+  expect(paths.configPath).toBe(join(process.cwd(), "my.json5"));
+});
+
+test("a state dir of its own never borrows the config of another one", () => {
+  using h = house();
+  h.dir(".clawdbot");
+  h.file(".clawdbot/clawdbot.json");
+  expect(h.find({ CLAWDBOT_STATE_DIR: h.dir("data") }).configPath).toBe(
+    join(h.home, "data/clawdbot.json"),
+  );
+});
+
+test("a profile has its own state, config and workspace; default is none", () => {
+  using h = house();
+  h.dir(".clawdbot");
+  expect(h.find({ CLAWDBOT_PROFILE: "work" })).toMatchObject({
+    profile: "work",
+    stateDir: join(h.home, ".clawdbot-work"),
+    workspaceDefault: join(h.home, "clawd-work"),
+  });
+  h.dir(".openclaw-work");
+  expect(h.find({ CLAWDBOT_PROFILE: "work" }).stateDir).toBe(join(h.home, ".openclaw-work"));
+  expect(h.find({ CLAWDBOT_PROFILE: "default" }).stateDir).toBe(join(h.home, ".clawdbot"));
+  expect(h.find({ CLAWDBOT_PROFILE: "work", CLAWDBOT_STATE_DIR: "/data" }).stateDir).toBe("/data");
+});
+
+test("a profile that could leave the home folder is refused", () => {
+  using h = house();
+  for (const name of ["../x", "a/b", ".hidden", "-x", "a b", "x".repeat(65)])
+    expect(() => h.find({ CLAWDBOT_PROFILE: name })).toThrow("cannot be the name of a profile");
+});
+
+test("the workspace is the named one, else an existing one, else ~/clawd", () => {
+  using h = house();
+  const inState = h.dir(".clawdbot/workspace");
+  expect(h.find().workspaceDefault).toBe(inState);
+  h.dir("clawd");
+  expect(h.find().workspaceDefault).toBe(join(h.home, "clawd"));
+  const named = h.dir("elsewhere");
+  expect(h.find({ CLAWDBOT_WORKSPACE_DIR: named }).workspaceDefault).toBe(named);
+});
+
+test("a named workspace that is not there gives way to one that is (Docker guide: a path of the host)", () => {
+  using h = house();
+  const vars = { CLAWDBOT_WORKSPACE_DIR: join(h.home, "only-on-the-host") };
+  expect(h.find(vars).workspaceDefault).toBe(vars.CLAWDBOT_WORKSPACE_DIR);
+  h.dir("clawd");
+  expect(h.find(vars).workspaceDefault).toBe(join(h.home, "clawd"));
+});
+
+test("other agents work beside the default one", () => {
+  using h = house();
+  expect(workspaceOf(h.find(), "ops")).toBe(join(h.home, "clawd-ops"));
+  h.dir(".clawdbot/workspace");
+  expect(workspaceOf(h.find(), "ops")).toBe(join(h.home, ".clawdbot/workspace-ops"));
+});
+
+test("a socket that does not fit into an address moves to a short path of this user and state dir", () => {
+  using h = house();
+  const long = join(h.home, "d".repeat(120));
+  const { socketPath } = h.find({ CLAWDBOT_STATE_DIR: long });
+  expect(Buffer.byteLength(socketPath)).toBeLessThan(104);
+  expect(socketPath).toContain(`clawdbot-${process.getuid?.()}`);
+  const other = h.find({ CLAWDBOT_STATE_DIR: `${long}2` }).socketPath;
+  expect(other).not.toBe(socketPath);
+});
+
+test("two spellings of one config file share one lock", () => {
+  using h = house();
+  const real = h.dir("real");
+  h.file("real/clawdbot.json");
+  symlinkSync(real, join(h.home, "link"));
+  const lock = (path: string) =>
+    h.find({ CLAWDBOT_STATE_DIR: real, CLAWDBOT_CONFIG_PATH: path }).lockPath;
+  expect(lock(join(h.home, "link/clawdbot.json"))).toBe(lock(join(real, "clawdbot.json")));
+  expect(lock(join(real, "other.json"))).not.toBe(lock(join(real, "clawdbot.json")));
+});
+
+test("only a leading ~ or ~/ is the home folder", () => {
+  expect(["~", "~/a", "~x", "a/~", "/b"].map((p) => expandHome(p, "/h"))).toEqual([
+    "/h",
+    "/h/a",
+    "~x",
+    "a/~",
+    "/b",
+  ]);
+});

@@ -1,0 +1,235 @@
+import { VERSION } from "../base/brand.ts";
+/**
+ * The open config of a running process: what is in force now, changes to the file, and changes of the file.
+ * One handle per process; everything that needs the config is given it, or its section, by app.ts.
+ */
+import type { Env } from "../base/env.ts";
+import { errnoOf } from "../base/errors.ts";
+import { removeStaleTemps } from "../base/fs.ts";
+import type { Logger } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import { type Clock, systemClock } from "../base/time.ts";
+import { type Change, editText } from "./edit.ts";
+import { differences, keepLastGood, loadLastGood, setAside } from "./last-good.ts";
+import { loadConfig, type Loaded, type LoadOptions } from "./load.ts";
+import { formatPath } from "./path.ts";
+import { configInvalid, describe } from "./problem.ts";
+import { planReload, type ReloadPlan } from "./reload.ts";
+import type { Config } from "./schema.ts";
+import { type ConfigSnapshot, snapshotOf } from "./snapshot.ts";
+import { watchFiles } from "./watch.ts";
+import { refuseNix, writeConfig } from "./write.ts";
+
+export type OpenOptions = {
+  env: Env;
+  paths: Paths;
+  log: Logger;
+  clock?: Clock;
+  /** A config that cannot be used is replaced by the last one that worked (decision 9). Without it such a config is refused. */
+  useLastGood?: boolean;
+};
+
+/** Said once at start when the last good config had to be used. */
+export type Recovered = {
+  /** What is wrong with the file, one line. */
+  problem: string;
+  /** Copy of the file as it was found, when one could be made. */
+  setAside?: string;
+  /** When the config in use was saved, epoch ms. */
+  savedAt: number;
+  /** Keys that differ between the two; empty when the file cannot be read at all. */
+  lost: string[];
+};
+
+export interface ConfigHandle {
+  readonly path: string;
+  /** What is in force. A new object after every change; do not keep it. */
+  current(): Config;
+  /** The process environment with `<state>/.env` and the config's `env` section; what children and providers get. */
+  env(): Env;
+  /** The state of the file, for `config.get`; secrets are masked. */
+  snapshot(): ConfigSnapshot;
+  /** As it was last read from the file. */
+  loaded(): Loaded;
+  /** Set when the file could not be used at start. */
+  readonly recovered?: Recovered;
+  /**
+   * Changes the file (comments and everything else in it stay) and takes the result into use. Gives the changed paths; none when all
+   * values were so already. Edits of one process happen one after the other. Throws as `editText` and `writeConfig` do.
+   */
+  edit(changes: readonly Change[]): Promise<{ changed: string[] }>;
+  /** Reads the file again. Undefined when nothing changed or when the new file cannot be used (then the running config stays). */
+  reload(): Promise<ReloadPlan | undefined>;
+  /** Follows the file as `gateway.reload` says. Several listeners may watch; the result stops one. */
+  watch(onChange: (plan: ReloadPlan) => void): () => void;
+}
+
+/** Reads the config. Throws config_invalid when it cannot be used and the last good one may not be, or there is none. */
+export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
+  const { paths, log, clock = systemClock } = options;
+  const first = await loadConfig(options);
+  const open = first.config ? { loaded: first } : await recover(options, first, clock.now());
+  const recovered = "recovered" in open ? open.recovered : undefined;
+  let file = first;
+  /** Made when it is asked for; the greeting of every client asks for its hash. */
+  let shown: { of: Loaded; view: ConfigSnapshot } | undefined;
+  let active: { config: Config; env: Env } = { config: open.loaded.config!, env: open.loaded.env };
+  tell(log, first);
+  if (!first.env.nixMode) await tolerate(log, removeStaleTemps(paths.configPath, clock.now()));
+  if (!recovered) await tolerate(log, keepLastGood(paths, first));
+
+  let queue: Promise<unknown> = Promise.resolve();
+  /** One edit or reload after the other, also after one that failed. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = queue.then(work, work);
+    queue = next;
+    return next;
+  };
+  const take = async (loaded: Loaded): Promise<ReloadPlan | undefined> => {
+    file = loaded;
+    if (!loaded.config) return undefined;
+    const plan = planReload(active.config, loaded.config, active.config.gateway.reload.mode);
+    active = { config: plan.config, env: loaded.env };
+    await tolerate(log, keepLastGood(paths, loaded));
+    return plan.changed.length > 0 ? plan : undefined;
+  };
+  const listeners = new Set<(plan: ReloadPlan) => void>();
+  const announce = (plan: ReloadPlan | undefined) => {
+    if (!plan) return;
+    if (plan.needRestart.length > 0 && plan.action !== "restart")
+      log.warn("config changes wait for a restart", { paths: plan.needRestart.join(", ") });
+    log.info("config changed", { action: plan.action, paths: plan.changed.join(", ") });
+    for (const listener of listeners) listener(plan);
+  };
+  const reload = () =>
+    inTurn(async () => {
+      const loaded = await loadConfig(options);
+      if (loaded.hash === file.hash && loaded.files.length === 0 && file.files.length === 0)
+        return undefined;
+      if (!loaded.config) {
+        file = loaded;
+        log.warn("the changed config cannot be used; the running one stays", {
+          problem: loaded.errors.map(describe).join(" "),
+        });
+        return undefined;
+      }
+      tell(log, loaded);
+      const plan = await take(loaded);
+      announce(plan);
+      return plan;
+    });
+
+  return {
+    path: paths.configPath,
+    current: () => active.config,
+    env: () => active.env,
+    snapshot() {
+      if (shown?.of !== file) shown = { of: file, view: snapshotOf(file) };
+      return shown.view;
+    },
+    loaded: () => file,
+    ...(recovered && { recovered }),
+    edit: (changes) =>
+      inTurn(async () => {
+        const { loaded, changed } = await editFile(
+          { ...options, strictVariables: true, now: clock.now() },
+          changes,
+        );
+        if (changed.length > 0) announce(await take(loaded));
+        return { changed };
+      }),
+    reload,
+    watch(onChange) {
+      listeners.add(onChange);
+      if (active.config.gateway.reload.mode === "off") return () => listeners.delete(onChange);
+      const stop = watchFiles({
+        files: () => [paths.configPath, ...file.files],
+        debounceMs: () => active.config.gateway.reload.debounceMs,
+        onChange: async () => {
+          await reload();
+        },
+        clock,
+        log,
+      });
+      return () => {
+        listeners.delete(onChange);
+        stop();
+      };
+    },
+  };
+}
+
+/** Reads, changes and writes the file once; what `edit` and `clawdbot config set` share. */
+export async function editFile(
+  { now, ...options }: Omit<LoadOptions, "text"> & { now: number },
+  changes: readonly Change[],
+): Promise<{ loaded: Loaded; changed: string[] }> {
+  const base = await loadConfig(options);
+  refuseNix(base);
+  const { changed } = editText(base, changes);
+  if (changed.length === 0) return { loaded: base, changed: [] };
+  const { text } = editText(base, [...changes, ...stamp(base, now)]);
+  const loaded = await writeConfig({ ...options, base, text });
+  return { loaded, changed: changed.map(formatPath) };
+}
+
+/** Who wrote it last. Left out where `meta` comes from an included file. */
+function stamp(base: Loaded, now: number): Change[] {
+  const meta = base.tree?.kind === "object" && base.tree.members.find((m) => m.key === "meta");
+  if (meta && meta.value.doc.name !== base.path) return [];
+  return [
+    { kind: "set", path: ["meta", "lastTouchedVersion"], value: VERSION },
+    { kind: "set", path: ["meta", "lastTouchedAt"], value: new Date(now).toISOString() },
+  ];
+}
+
+/** Keeping house around the config must not keep the gateway from running on a full or read-only disk. */
+async function tolerate(log: Logger, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (cause) {
+    const code = errnoOf(cause) ?? "";
+    if (!["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR"].includes(code)) throw cause;
+    log.warn("no copy of the working config could be kept", { code });
+  }
+}
+
+async function recover(
+  options: OpenOptions,
+  broken: Loaded,
+  now: number,
+): Promise<{ loaded: Loaded; recovered: Recovered }> {
+  const good = options.useLastGood ? await loadLastGood(options) : undefined;
+  if (!good) throw configInvalid(broken.path, broken.errors);
+  const copy = await setAside(broken, now);
+  const problem = broken.errors.map(describe).join(" ");
+  const lost = broken.parsed === undefined ? [] : differences(good.loaded.parsed, broken.parsed);
+  options.log.error("the config cannot be used; the last good one is", {
+    problem,
+    file: broken.path,
+    setAside: copy ?? "nowhere",
+    savedAt: new Date(good.savedAt).toISOString(),
+    notInForce: lost.length > 0 ? lost.join(", ") : "everything changed since then",
+  });
+  return {
+    loaded: good.loaded,
+    recovered: { problem, ...(copy && { setAside: copy }), savedAt: good.savedAt, lost },
+  };
+}
+
+/** Warnings, one line each; older spellings and inactive parts, one line for all of them. */
+function tell(log: Logger, loaded: Loaded): void {
+  for (const warning of loaded.env.warnings) log.warn(warning);
+  for (const warning of loaded.warnings.slice(0, 20))
+    log.warn(describe(warning), { ...(warning.hint && { hint: warning.hint }) });
+  if (loaded.warnings.length > 20)
+    log.warn("more config warnings", { count: loaded.warnings.length - 20 });
+  if (loaded.moved.length > 0)
+    log.info("older config keys are read under their new names", {
+      keys: loaded.moved
+        .map(({ from, to }) => `${formatPath(from)} → ${formatPath(to)}`)
+        .join(", "),
+    });
+  if (loaded.inactive.length > 0)
+    log.info("not active yet, kept in the config", { keys: loaded.inactive.join(", ") });
+}
