@@ -127,6 +127,8 @@ export type SessionQuery = {
   limit: number;
   /** Rows strictly older than this `updatedAt`, for the next page. */
   before?: number;
+  /** Together with `before`: the key of the last row seen, so that rows of the same moment are not skipped. */
+  beforeKey?: SessionKey;
   /** Only rows updated at or after this time. */
   since?: number;
   label?: string;
@@ -208,10 +210,16 @@ export interface Store {
   outbox: {
     /** Durable. */
     put(rows: NewOutbox[], at: number): Promise<void>;
-    /** Pending rows whose time has come, oldest first. */
+    /**
+     * Pending rows whose time has come, oldest first. A row behind an earlier one of the same chat that is being sent or waits for
+     * its time is not due, or messages would overtake each other.
+     */
     due(now: number, limit: number): Promise<OutboxRow[]>;
-    /** Durable. Marks it before the platform is called, so that a crash leaves `sending`, not a silent second copy. */
-    sending(key: string): Promise<void>;
+    /**
+     * Durable. Marks it before the platform is called, so that a crash leaves `sending`, not a silent second copy.
+     * Gives false, and the caller must not send, when it is not pending any more.
+     */
+    sending(key: string): Promise<boolean>;
     /** Durable. */
     delivered(key: string, receipt: Receipt): Promise<void>;
     /** Back to `pending`, due at `at`. */

@@ -1,0 +1,42 @@
+/** Small JSON values, each owned by a scope. */
+import { AppError } from "../../base/errors.ts";
+import type { Store } from "../store.ts";
+import type { Units } from "./commit.ts";
+import type { Connection } from "./database.ts";
+import { parseJson, toJson } from "./rows.ts";
+
+export const kvCalls = (connection: Connection, units: Units): Store["kv"] => ({
+  get<T>(scope: string, key: string): Promise<T | undefined> {
+    return units.read(() => {
+      const row = connection.get<{ value: string }>(
+        "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
+        scope,
+        key,
+      );
+      if (!row) return undefined;
+      const value = parseJson<T>(row.value);
+      // Not "absent": whoever finds a value missing makes a new one over it.
+      if (value === undefined)
+        throw new AppError("store_failed", `The stored value ${scope}/${key} cannot be read.`);
+      return value;
+    });
+  },
+
+  set(scope, key, value) {
+    return units.write(false, () => {
+      connection.run(
+        `INSERT INTO kv (scope, key, value) VALUES (?1, ?2, ?3)
+         ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value`,
+        scope,
+        key,
+        toJson(value),
+      );
+    });
+  },
+
+  delete(scope, key) {
+    return units.write(false, () => {
+      connection.run("DELETE FROM kv WHERE scope = ?1 AND key = ?2", scope, key);
+    });
+  },
+});

@@ -1,0 +1,55 @@
+/**
+ * The schema, as numbered steps. A step is never edited after a release: a change is a new file and a new line here.
+ * `user_version` of the database is the number of the last step that ran.
+ */
+import { AppError } from "../../base/errors.ts";
+import type { Connection } from "./database.ts";
+import start from "./migrations/0001-start.sql" with { type: "text" };
+
+export type Migration = { version: number; sql: string };
+
+export const MIGRATIONS: Migration[] = [{ version: 1, sql: start }];
+
+/** Marks the file as ours ("claw"), so that another program's database is never taken for a damaged one of ours. */
+export const APPLICATION_ID = 0x636c6177;
+
+/** The tables of the newest schema, parents first; what backup and salvage copy. */
+export const TABLES = [
+  "inbound",
+  "turns",
+  "transcripts",
+  "entries",
+  "sessions",
+  "outbox",
+  "kv",
+] as const;
+
+export const latest = (steps: Migration[]): number => steps.at(-1)?.version ?? 0;
+
+/**
+ * Runs the missing steps, all in one transaction. `before` is called first when an existing database is about to change.
+ * Throws `store_newer` when the file was written by a newer program; nothing is touched then.
+ */
+export function migrate(
+  connection: Connection,
+  steps: Migration[] = MIGRATIONS,
+  before?: (from: number) => void,
+): void {
+  const version = connection.pragma("user_version");
+  if (version > latest(steps))
+    throw new AppError(
+      "store_newer",
+      `The database ${connection.path} was written by a newer version (its schema is ${version}, this program knows ${latest(steps)}).`,
+    );
+  if (version === latest(steps)) return;
+  if (version > 0) before?.(version);
+  connection.db.run("BEGIN IMMEDIATE");
+  try {
+    for (const step of steps) if (step.version > version) connection.db.run(step.sql);
+    connection.db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+    connection.db.run(`PRAGMA user_version = ${latest(steps)}`);
+    connection.db.run("COMMIT");
+  } finally {
+    if (connection.db.inTransaction) connection.db.run("ROLLBACK");
+  }
+}
