@@ -4,6 +4,16 @@
  */
 import type { ModelEvent, ModelRequest } from "../flow.ts";
 
+/** What one endpoint or model does differently. Unset fields: what is known of the vendor, see openai/vendors.ts. */
+export type Compat = {
+  supportsStore?: boolean;
+  supportsDeveloperRole?: boolean;
+  supportsReasoningEffort?: boolean;
+  /** Usage in the stream on request (`stream_options.include_usage`). */
+  supportsUsageInStreaming?: boolean;
+  maxTokensField?: "max_completion_tokens" | "max_tokens";
+};
+
 /** Where and as whom to speak. Everything a dialect may know of the configuration. */
 export type Endpoint = {
   /** The id in `models.providers`, for messages to the user. */
@@ -16,6 +26,13 @@ export type Endpoint = {
   authHeader?: boolean;
   /** Silence on the stream longer than this is `provider_timeout`, in ms. */
   idleTimeoutMs: number;
+  /** What the catalogue knows of the model that is about to be asked. Absent: cautious defaults. */
+  traits?: {
+    maxTokens: number;
+    reasoning: boolean;
+    input: ("text" | "image")[];
+    compat?: Compat;
+  };
 };
 
 /** One line of the model catalogue; `ref` is `provider/id`. Costs are dollars per million tokens. */
@@ -42,5 +59,5 @@ export interface Provider {
   models?(signal: AbortSignal): Promise<{ id: string; name?: string; contextWindow?: number }[]>;
 }
 
-/** What a dialect's folder exports as default. */
+/** What registry.ts loads for a dialect. Cheap to call; opens no connection. */
 export type ProviderFactory = (endpoint: Endpoint) => Provider;
