@@ -1,0 +1,288 @@
+/** Puts one run together: the session's history, the prompt, the tools and the model of its agent. Called by the pipeline, once per turn. */
+import type { Env } from "../base/env.ts";
+import { toAppError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import type { Clock } from "../base/time.ts";
+import type { Config } from "../config/schema.ts";
+import type { Message, SessionKey, Thinking, Turn, TurnEvent } from "../flow.ts";
+import { parseKey } from "../protocol/session-key.ts";
+import type { ModelInfo } from "../providers/provider.ts";
+import type { NewEntry, SessionRow, Store, TurnRow } from "../store/store.ts";
+import { childEnv } from "../tools/environment.ts";
+import type { JobExit, Jobs } from "../tools/jobs.ts";
+import { allowedTools, policiesFor } from "../tools/policy.ts";
+import { TOOLS } from "../tools/registry.ts";
+import { toolSpec } from "../tools/tool.ts";
+import { type AgentRequest, type AnswerEvent, failedRun, runTurn } from "./loop.ts";
+import { systemPrompt, volatileContext } from "./prompt.ts";
+import { type AgentSettings, agentSettings } from "./settings.ts";
+import { estimateTokens, fitHistory, messageRoom, resultCharsFor } from "./window.ts";
+import {
+  changedFiles,
+  prepareWorkspace,
+  snapshotWorkspace,
+  workspaceMark,
+  type WorkspaceSnapshot,
+} from "./workspace.ts";
+
+/** The model of one run, chosen once; failover happens inside `stream`. */
+export type RunModel = {
+  info: ModelInfo;
+  stream(request: AgentRequest, signal: AbortSignal): AsyncIterable<AnswerEvent>;
+};
+
+export type ConversationDeps = {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  paths: Paths;
+  env(): Env;
+  config(): Config;
+  jobs: Jobs;
+  /** `wanted` is the session's own choice. Throws AppError when no model can be used. */
+  model(settings: AgentSettings, session: SessionRow, wanted?: string): Promise<RunModel>;
+};
+
+/** Model calls of one run; a run that needs more is going in circles. */
+const MAX_STEPS = 200;
+const SNAPSHOT = "workspace-snapshot";
+
+/** Notices of one session that nobody has heard yet; older ones go. */
+const MAX_NOTICES = 20;
+/** Different prompts that are kept; there are about two per agent. */
+const MAX_PROMPTS = 100;
+const MAX_LOOKS = 100;
+
+export class Conversations {
+  private readonly notices = new Map<string, string[]>();
+  private hostZone: string | undefined;
+  /** The last look at each workspace; reading it again before every turn would cost more than the turn itself. */
+  private readonly looks = new Map<string, { mark: string; snapshot: WorkspaceSnapshot }>();
+  /** Prompts that sessions have in common, so that a thousand running turns do not hold a thousand copies. */
+  private readonly prompts = new Map<string, string>();
+
+  constructor(private readonly deps: ConversationDeps) {}
+
+  /** A background command ended: the model hears of it with the session's next message. */
+  commandEnded({ sessionKey, id, command, status, exitCode, tail }: JobExit): void {
+    const said = this.notices.get(sessionKey) ?? [];
+    const how = exitCode === undefined ? status : `${status}, exit code ${exitCode}`;
+    const output = tail.trim() ? ` Its output ends with:\n${tail.trim()}` : "";
+    said.push(`the background command ${id} (${command.slice(0, 200)}) ended: ${how}.${output}`);
+    this.notices.set(sessionKey, said.slice(-MAX_NOTICES));
+  }
+
+  /** What is appended to the transcript for messages that are about to be answered. */
+  async entries(turns: TurnRow[], resumed: boolean): Promise<NewEntry[]> {
+    const lead = turns[0]!;
+    const { store, clock } = this.deps;
+    const session = await store.sessions.ensure(lead.sessionKey, lead.agentId, clock.now());
+    const settings = this.settings(lead.agentId);
+    const changed = await this.changes(settings, session);
+    const said: NewEntry[] = resumed
+      ? []
+      : turns.map((turn) => ({ at: turn.acceptedAt, body: userMessage(turn) }));
+    const context = volatileContext({
+      at: clock.now(),
+      timeZone: this.zone(settings),
+      changed,
+      notices: this.notices.get(lead.sessionKey),
+      previous: resumed ? "resumed" : session.abortedLastRun ? "aborted" : undefined,
+      instructions: turns.at(-1)?.inbound.wish?.instructions,
+    });
+    this.notices.delete(lead.sessionKey);
+    const note: NewEntry[] = resumed
+      ? [
+          {
+            at: clock.now(),
+            body: {
+              kind: "note",
+              level: "info",
+              text: "This answer was interrupted and goes on.",
+              runId: lead.id,
+            },
+          },
+        ]
+      : [];
+    return [
+      ...said,
+      ...note,
+      { at: clock.now(), body: { kind: "context", text: context, runId: lead.id } },
+    ];
+  }
+
+  /** One run, from the stored history to its `end`. Never throws. */
+  async *run(turn: Omit<Turn, "history">, row: TurnRow): AsyncGenerator<TurnEvent> {
+    const { clock } = this.deps;
+    let prepared: Awaited<ReturnType<Conversations["prepare"]>>;
+    try {
+      prepared = await this.prepare(turn, row);
+    } catch (cause) {
+      // The edge of a run: what cannot be prepared (workspace, model) is its answer.
+      return yield* failedRun(toAppError(cause), clock);
+    }
+    yield* runTurn({ ...turn, history: prepared.history }, prepared.deps);
+  }
+
+  private settings(agentId: string): AgentSettings {
+    return agentSettings(this.deps.config().agents, agentId, this.deps.paths);
+  }
+
+  private async prepare(turn: Omit<Turn, "history">, row: TurnRow) {
+    const { store, clock, log, jobs, paths } = this.deps;
+    const config = this.deps.config();
+    const session = await store.sessions.ensure(turn.sessionKey, turn.agentId, clock.now());
+    const settings = this.settings(turn.agentId);
+    const { wish } = row.inbound;
+    const model = await this.deps.model(settings, session, session.settings.model);
+    const tools = allowedTools(
+      TOOLS,
+      ...policiesFor({
+        tools: config.tools,
+        agent: settings.entry?.tools,
+        model: { provider: model.info.provider, model: model.info.id },
+      }),
+    );
+    const snapshot = await this.snapshot(settings, session);
+    const parts = systemPrompt({
+      mode: isSubagent(turn.sessionKey) ? "minimal" : "full",
+      agentId: settings.id,
+      name: settings.name,
+      tools,
+      workspace: settings.workspace,
+      files: snapshot.text,
+      timeZone: this.zone(settings),
+      host: { os: process.platform, arch: process.arch },
+    });
+    const system = parts.map((part) => this.shared(part));
+    const contextWindow = Math.min(
+      model.info.contextWindow,
+      settings.defaults.contextTokens ?? Infinity,
+    );
+    const specs = tools.map(toolSpec).map((spec) => JSON.stringify(spec));
+    const room = messageRoom(
+      { ...model.info, contextWindow },
+      estimateTokens([...system, ...specs]),
+    );
+    const view = {
+      images: model.info.input.includes("image"),
+      resultChars: resultCharsFor(contextWindow),
+    };
+    const entries = await store.transcript.from(session.sessionId, session.contextFrom);
+    const history = fitHistory(entries, room, view);
+    if (history.contextFrom !== undefined)
+      await store.sessions.setContextFrom(turn.sessionKey, session.sessionId, history.contextFrom);
+    const { exec } = config.tools;
+    return {
+      history: history.messages,
+      deps: {
+        stream: model.stream,
+        system,
+        tools,
+        thinking: thinkingFor(settings, session, model.info, wish?.thinking),
+        sessionId: session.sessionId,
+        limits: {
+          maxSteps: MAX_STEPS,
+          timeoutMs: wish?.timeoutMs ?? settings.defaults.timeoutSeconds * 1000,
+        },
+        clock,
+        view,
+        room,
+        tool: {
+          workspace: settings.workspace,
+          agentId: settings.id,
+          sessionKey: turn.sessionKey,
+          jobs,
+          env: childEnv(this.deps.env().vars, config.env.vars),
+          exec: { ...exec, yieldMs: exec.backgroundMs },
+          denied: [paths.stateDir, paths.configPath],
+          log: log.child("tools"),
+        },
+      },
+    };
+  }
+
+  /** The workspace as it was when the session began: part of the prompt that must not change, so it is stored per session id. */
+  private async snapshot(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
+    const { store } = this.deps;
+    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
+    if (stored) return stored;
+    await prepareWorkspace(settings.workspace, { skipBootstrap: settings.defaults.skipBootstrap });
+    const fresh = await this.read(settings, session);
+    await store.kv.set(SNAPSHOT, session.sessionId, fresh);
+    return fresh;
+  }
+
+  /** Names of workspace files that changed since the model was last told of them; remembers that it is told now. */
+  private async changes(settings: AgentSettings, session: SessionRow): Promise<string[]> {
+    const { store } = this.deps;
+    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
+    if (!stored) return [];
+    const now = await this.read(settings, session);
+    const changed = changedFiles(stored, now);
+    if (changed.length)
+      await store.kv.set(SNAPSHOT, session.sessionId, { ...stored, hashes: now.hashes });
+    return changed;
+  }
+
+  private zone({ defaults }: AgentSettings): string {
+    return (
+      defaults.userTimezone ?? (this.hostZone ??= Intl.DateTimeFormat().resolvedOptions().timeZone)
+    );
+  }
+
+  /** The one instance of a text. */
+  private shared(text: string): string {
+    const known = this.prompts.get(text);
+    if (known !== undefined) return known;
+    if (this.prompts.size >= MAX_PROMPTS) this.prompts.clear();
+    this.prompts.set(text, text);
+    return text;
+  }
+
+  private async read(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
+    const audience = isSubagent(session.key)
+      ? "subagent"
+      : session.chat === "dm"
+        ? "private"
+        : "shared";
+    const { bootstrapMaxChars, bootstrapTotalMaxChars } = settings.defaults;
+    const key = [settings.workspace, audience, bootstrapMaxChars, bootstrapTotalMaxChars].join(
+      "\n",
+    );
+    const mark = await workspaceMark(settings.workspace);
+    const last = this.looks.get(key);
+    if (last?.mark === mark) return last.snapshot;
+    const snapshot = await snapshotWorkspace(settings.workspace, {
+      fileChars: bootstrapMaxChars,
+      totalChars: bootstrapTotalMaxChars,
+      audience,
+      denied: [this.deps.paths.stateDir, this.deps.paths.configPath],
+    });
+    if (this.looks.size >= MAX_LOOKS) this.looks.clear();
+    this.looks.set(key, { mark, snapshot });
+    return snapshot;
+  }
+}
+
+const isSubagent = (key: SessionKey): boolean =>
+  parseKey(key)?.rest.startsWith("subagent:") ?? false;
+
+/** The message's own wish, else the session's setting, else the agent's, else a little for models that can think. */
+function thinkingFor(
+  settings: AgentSettings,
+  session: SessionRow,
+  info: ModelInfo,
+  wish?: Thinking,
+): Thinking {
+  if (!info.reasoning) return "off";
+  return wish ?? session.settings.thinkingLevel ?? settings.thinking ?? "low";
+}
+
+function userMessage({ id, inbound, acceptedAt }: TurnRow): NewEntry["body"] {
+  const blocks: Message["blocks"] = inbound.text ? [{ type: "text", text: inbound.text }] : [];
+  for (const { kind, mime, data } of inbound.media)
+    if (kind === "image") blocks.push({ type: "image", mime, data });
+  return { kind: "message", message: { role: "user", blocks, at: acceptedAt }, runId: id };
+}
