@@ -16,8 +16,11 @@ export interface ChannelContext<Config> {
   log: Logger;
   /** Resolves when the message is durable, so a webhook may be acknowledged; rejects with AppError when it was not taken. */
   receive(inbound: Inbound): Promise<Accepted>;
-  /** Tells every connected operator; only channels whose users are operators use it. */
-  announce(out: Outbound): void;
+  /**
+   * Says something in a session of the operators, whose chat id is its key; for the channel whose users are operators.
+   * Gives the message's id, undefined when there is no such session.
+   */
+  say(sessionKey: string, text: string): Promise<string | undefined>;
 }
 
 /** The answer to `receive`: the turn that will answer, or none when the router dropped or answered at once. */

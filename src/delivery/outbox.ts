@@ -67,6 +67,12 @@ export class Delivery {
     this.wake();
   }
 
+  /** Resolves when everything that is due now was tried. */
+  async settled(): Promise<void> {
+    while (this.draining) await this.draining;
+  }
+
+  /** Ends after the message that is being sent; the rest stays in the outbox for the next start. */
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.draining;
@@ -92,7 +98,7 @@ export class Delivery {
 
   private async deliver(row: OutboxRow): Promise<boolean> {
     const { store, clock, log } = this.deps;
-    await store.outbox.sending(row.key);
+    if (!(await store.outbox.sending(row.key))) return true;
     try {
       const out = { to: row.to, text: row.text, media: [], key: row.key };
       await store.outbox.delivered(row.key, await this.deps.send(out));

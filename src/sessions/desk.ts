@@ -1,5 +1,5 @@
 /** What is going on right now, per session: the running turn and the messages that wait. In memory; the store has the durable side. */
-import type { SessionKey, ToolCall, TurnEvent } from "../flow.ts";
+import type { Message, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 
 /** One run in progress. Its streamed text is kept for a page that reloads in the middle. */
@@ -12,9 +12,17 @@ export type ActiveRun = {
   text: string;
   thinking: string;
   tools: Map<string, { call: ToolCall; output?: string }>;
+  /** Text of the last finished answer. */
+  answer?: string;
+  /** All accepted messages that this run answers, its own first. */
+  answers: string[];
 };
 
 type Session = { running?: ActiveRun; waiting: TurnRow[] };
+
+/** The text of a message, without thinking and calls. */
+export const textOf = (message: Message): string =>
+  message.blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
 
 /** Keeps the live view of a run up to date; what a `message` event covers is in the transcript from then on. */
 export function observe(run: ActiveRun, event: TurnEvent): void {
@@ -24,6 +32,8 @@ export function observe(run: ActiveRun, event: TurnEvent): void {
     run.text = "";
     run.thinking = "";
     if (event.type === "message" && event.message.role === "tool") run.tools.clear();
+    if (event.type === "message" && event.message.role === "assistant")
+      run.answer = textOf(event.message);
   } else if (event.type === "tool_start") run.tools.set(event.call.id, { call: event.call });
   else if (event.type === "tool_update")
     run.tools.set(event.call.id, { call: event.call, output: event.text });

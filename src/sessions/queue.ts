@@ -1,18 +1,18 @@
 /** What happens to a message while a turn of its session runs. Pure decisions; lanes.ts carries them out. */
 import type { Address } from "../flow.ts";
+import type { QueueMode as ConfiguredQueueMode } from "./config.ts";
 
 /**
  * steer: into the running turn at its next tool boundary. followup: each message is a later turn of its own.
  * collect: one later turn for all that wait. interrupt: the running turn is stopped, the newest runs.
  */
-export const QUEUE_MODES = ["steer", "followup", "collect", "interrupt"] as const;
-export type QueueMode = (typeof QUEUE_MODES)[number];
+export type QueueMode = "steer" | "followup" | "collect" | "interrupt";
 
-/** The original's other spellings. `steer-backlog` steers, and what could not be steered becomes a later turn: our `steer`. */
-export function queueMode(text: string | undefined): QueueMode {
-  const mode = text?.toLowerCase().replaceAll("_", "-").replace("+", "-");
-  if (mode === "queue" || mode === "steer-backlog") return "steer";
-  return QUEUE_MODES.find((m) => m === mode) ?? "steer";
+/** The original's other spellings. What could not be steered becomes a later turn, so `steer-backlog` is our `steer`. */
+export function queueMode(configured: ConfiguredQueueMode): QueueMode {
+  if (configured === "followup" || configured === "collect" || configured === "interrupt")
+    return configured;
+  return "steer";
 }
 
 /** Where a new message goes. `interrupt` also means: stop the running turn first. */

@@ -2,24 +2,18 @@
 import type { Clock } from "../base/time.ts";
 import type { Message, ModelChoice, TurnEvent, Usage } from "../flow.ts";
 import type { NewEntry, NewOutbox, Store } from "../store/store.ts";
-import type { ActiveRun } from "./desk.ts";
+import { type ActiveRun, textOf } from "./desk.ts";
 
 export type RecorderDeps = {
   store: Store;
   clock: Clock;
   run: ActiveRun;
-  /** What goes out for the final text. */
+  /** What goes out for the final text; nothing for a silent one. */
   rowsFor(text: string): NewOutbox[];
 };
 
-const textOf = (message: Message): string =>
-  message.blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
-
 const hasCalls = (message: Message): boolean =>
   message.blocks.some((block) => block.type === "tool_call");
-
-/** The model may answer with exactly this to say nothing (the original's contract). */
-const SILENT = /^\s*NO_REPLY(?:\W|$)|(?:^|\W)NO_REPLY\s*$/;
 
 export class Recorder {
   /** The last answer without tool calls waits for `end`, to be stored in one unit with the turn's final state. */
@@ -45,9 +39,12 @@ export class Recorder {
   }
 
   private async message(event: Extract<TurnEvent, { type: "message" }>): Promise<void> {
-    const { message, choice, usage } = event;
+    const { message, choice, usage, partial } = event;
     const runId = this.deps.run.turn.id;
-    this.held.push({ at: message.at, body: { kind: "message", message, runId, choice, usage } });
+    this.held.push({
+      at: message.at,
+      body: { kind: "message", message, runId, choice, usage, partial },
+    });
     if (usage) this.usage = usage;
     if (message.role === "assistant") this.last = { text: textOf(message), choice };
     // A call must be on the disk before the tool runs: after a crash the view then says that it may have happened.
@@ -85,7 +82,7 @@ export class Recorder {
       error: error && { code: error.code, message: error.message, hint: error.hint },
       usage: event.usage,
       contextTokens: this.usage && this.usage.input + this.usage.cacheRead + this.usage.cacheWrite,
-      outbox: SILENT.test(text) ? [] : this.deps.rowsFor(text),
+      outbox: text ? this.deps.rowsFor(text) : [],
     });
     this.held = [];
   }

@@ -1,4 +1,5 @@
 /** The browser, the terminal and every other signed-in client of the gateway, as a channel. */
+import { AppError } from "../../base/errors.ts";
 import { channel } from "../channel.ts";
 import { WebchatConfig } from "./config.ts";
 
@@ -11,11 +12,13 @@ export default channel({
   async start(ctx) {
     return {
       async send(out) {
-        ctx.announce(out);
-        return { ids: [out.key], at: Date.now() };
+        const id = await ctx.say(out.to.chatId, out.text);
+        if (id === undefined)
+          throw new AppError("channel_rejected", `There is no conversation ${out.to.chatId}.`);
+        return { ids: [id], at: Date.now() };
       },
       async stop() {
-        // Nothing is open: clients belong to the gateway.
+        ctx.log.debug("nothing to close: clients belong to the gateway");
       },
     };
   },

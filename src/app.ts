@@ -1,0 +1,388 @@
+/** The composition root: opens everything once, hands each part what it may touch, and closes it again. The only place where parts meet. */
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+import { Conversations } from "./agent/conversation.ts";
+import { openModels } from "./agent/models.ts";
+import { RawStream } from "./agent/raw-stream.ts";
+import { agentSettings, defaultAgentId } from "./agent/settings.ts";
+import { prepareWorkspace } from "./agent/workspace.ts";
+import { VERSION } from "./base/brand.ts";
+import { Bus } from "./base/bus.ts";
+import { Closers } from "./base/closers.ts";
+import { type Env, secretsOf } from "./base/env.ts";
+import type { Logger } from "./base/log.ts";
+import { createLogging, type Logging } from "./base/logging.ts";
+import { expandHome, type Paths } from "./base/paths.ts";
+import { createRedactor } from "./base/redact.ts";
+import { background } from "./base/task.ts";
+import { systemClock } from "./base/time.ts";
+import { Accounts } from "./channels/accounts.ts";
+import { OPERATOR_CHANNEL } from "./channels/registry.ts";
+import { prepareDev, refuseReset } from "./config/dev.ts";
+import { type ConfigHandle, openConfig } from "./config/handle.ts";
+import { secretsIn } from "./config/snapshot.ts";
+import { Delivery } from "./delivery/outbox.ts";
+import type { SessionKey } from "./flow.ts";
+import type { GatewayFlags } from "./gateway/flags.ts";
+import { embeddedUi } from "./gateway/http/ui.ts";
+import { hostsFor, platformHosts } from "./gateway/listen.ts";
+import type { GatewayEvents } from "./gateway/ports.ts";
+import { runsOf } from "./gateway/runs.ts";
+import { type RunningGateway, startGateway } from "./gateway/server.ts";
+import { authFor, sayStarted, takeLock } from "./gateway/start.ts";
+import { Tailscale } from "./gateway/tailscale.ts";
+import { Pipeline } from "./pipeline.ts";
+import { Lanes } from "./sessions/lanes.ts";
+import { queueMode } from "./sessions/queue.ts";
+import { Waits } from "./sessions/waits.ts";
+import { openSqlite, type SqliteStore } from "./store/sqlite/index.ts";
+import { childEnv } from "./tools/environment.ts";
+import { openJobs } from "./tools/jobs.ts";
+
+export type AppOptions = { env: Env; paths: Paths; flags: GatewayFlags };
+
+export type RunningApp = {
+  /** Ends it in an orderly way; `done` resolves with 0. A second call changes nothing. */
+  stop(reason: string): Promise<void>;
+  /** Ends it and starts it anew in the same process, if the config has `commands.restart`; else one warning. For SIGUSR1. */
+  restart(reason: string): void;
+  /** Reads the config file again. For SIGHUP. */
+  reload(): void;
+  /** Of the part `gateway`. */
+  readonly log: Logger;
+  /** The exit code, when everything is closed. */
+  done: Promise<number>;
+};
+
+/** Longest wait for running turns at a stop. What is not done by then goes on at the next start; Fly kills after 5 s. */
+const GRACE_MS = 2000;
+const BACKUP_EVERY_MS = 3_600_000;
+
+type Instance = {
+  log: Logger;
+  config: ConfigHandle;
+  stop(reason: string, restart?: boolean): Promise<void>;
+  ended: Promise<"stop" | "restart">;
+};
+
+/** Starts the gateway, and starts it anew when a config change or a signal asks for it. Throws when the first start fails. */
+export async function startApp(options: AppOptions): Promise<RunningApp> {
+  if (options.flags.reset) refuseReset(options.paths);
+  let current = await start(options, true);
+  let stopping: string | undefined;
+  const run = async (): Promise<number> => {
+    while ((await current.ended) === "restart" && stopping === undefined) {
+      current = await start(options, false);
+      // The stop came while nothing was there to be stopped.
+      if (stopping !== undefined) await current.stop(stopping);
+    }
+    return 0;
+  };
+  const done = run();
+  return {
+    done,
+    get log() {
+      return current.log;
+    },
+    async stop(reason) {
+      stopping = reason;
+      await current.stop(reason);
+      await done;
+    },
+    restart(reason) {
+      const { config, log, stop } = current;
+      if (config.current().commands.restart) return background("restart", stop(reason, true), log);
+      log.warn(
+        `${reason} restart ignored (not authorized; enable commands.restart or use gateway tool).`,
+      );
+    },
+    reload() {
+      const { config, log } = current;
+      log.info("reading the config again");
+      background("config reload", config.reload(), log);
+    },
+  };
+}
+
+/** `first` is false for a restart in the same process. */
+async function start(options: AppOptions, first: boolean): Promise<Instance> {
+  const { env, paths, flags } = options;
+  const redact = createRedactor(secretsOf(env));
+  const logging = createLogging({
+    dir: paths.logDir,
+    consoleLevel: flags.verbose ? "debug" : "info",
+    redact,
+    colour: process.stderr.isTTY && !env.raw("NO_COLOR"),
+    consoleStyle: process.stderr.isTTY ? "pretty" : "compact",
+  });
+  const closers = new Closers();
+  const log = logging.logger("gateway");
+  closers.add("log", () => logging.close());
+  try {
+    return await open(options, first, logging, closers);
+  } catch (cause) {
+    await closers.close(log);
+    throw cause;
+  }
+}
+
+/** Everything that is open, in the order in which it must be opened: lock, config, store, runs, gateway. */
+async function open(
+  { env, paths, flags }: AppOptions,
+  first: boolean,
+  logging: Logging,
+  closers: Closers,
+): Promise<Instance> {
+  const log = logging.logger("gateway");
+  const clock = systemClock;
+  const startedAt = clock.now();
+  const bootId = crypto.randomUUID();
+  await mkdir(paths.stateDir, { recursive: true, mode: 0o700 });
+
+  const lock = takeLock(paths, bootId, startedAt);
+  closers.add("lock", () => lock.release());
+  if (flags.dev && first) await prepareDev({ env, paths, reset: flags.reset, now: startedAt, log });
+  // Systemd sets NOTIFY_SOCKET for services only; INVOCATION_ID is in people's terminals too.
+  const supervised = env.serviceMarker !== undefined || env.raw("NOTIFY_SOCKET") !== undefined;
+  const config = await openConfig({
+    env,
+    paths,
+    log: logging.logger("config"),
+    useLastGood: flags.allowUnconfigured || supervised || !first,
+  });
+  const applyLogging = () => {
+    const { logging: wanted } = config.current();
+    logging.configure({
+      level: wanted.level,
+      consoleLevel: flags.verbose ? "debug" : (wanted.consoleLevel ?? "info"),
+      consoleStyle: wanted.consoleStyle ?? (process.stderr.isTTY ? "pretty" : "compact"),
+    });
+    for (const secret of [...secretsOf(config.env()), ...secretsIn(config.current())])
+      logging.redact.add(secret);
+  };
+  applyLogging();
+
+  const bind = flags.bind ?? env.gatewayBind ?? config.current().gateway.bind;
+  const auth = await authFor(config, { ...flags, bind }, paths, log);
+  if (flags.dev) await prepareDevWorkspace(config, paths);
+  const store = await openStore(paths, logging, closers);
+  const raw = openRawStream({ env, paths, flags }, logging);
+  if (raw) closers.add("raw stream", () => raw.close());
+  const models = openModels({
+    config,
+    store,
+    clock,
+    log: logging.logger("models"),
+    ...(raw && { raw }),
+  });
+  const jobs = openJobs({
+    clock,
+    log: logging.logger("tools"),
+    cleanupMs: config.current().tools.exec.cleanupMs,
+    onExit: (exit) => {
+      if (config.current().tools.exec.notifyOnExit) conversations.commandEnded(exit);
+    },
+  });
+  closers.add("commands", () => jobs.stop());
+
+  const bus = new Bus<GatewayEvents>();
+  const waits = new Waits(store, clock);
+  const accounts = new Accounts({
+    signal: new AbortController().signal,
+    log: logging.logger("channels"),
+    receive: (inbound) => pipeline.receive(inbound),
+    say: (key, text) => gateway.say(key as SessionKey, text),
+  });
+  closers.add("channels", () => accounts.stop());
+  const delivery = new Delivery({
+    store,
+    clock,
+    log: logging.logger("delivery"),
+    limit: (to) => accounts.limit(to),
+    send: (out) => accounts.send(out),
+  });
+  closers.add("delivery", () => delivery.stop());
+  const conversations = new Conversations({
+    store,
+    clock,
+    log: logging.logger("agent"),
+    paths,
+    env: () => config.env(),
+    config: () => config.current(),
+    jobs,
+    model: (settings, session, wanted) => models.forRun(settings, session, wanted),
+  });
+  const pipeline = new Pipeline({
+    store,
+    delivery,
+    clock,
+    log: logging.logger("pipeline"),
+    lanes: new Lanes(() => config.current().agents.defaults.maxConcurrent),
+    newId: () => crypto.randomUUID(),
+    policy: () => ({
+      defaultAgentId: defaultAgentId(config.current().agents),
+      mainKey: config.current().session.mainKey,
+      operatorChannel: OPERATOR_CHANNEL,
+    }),
+    mode: () => {
+      const { queue } = config.current().messages;
+      return queueMode(queue.byChannel[OPERATOR_CHANNEL] ?? queue.mode);
+    },
+    entries: (turns, resumed) => conversations.entries(turns, resumed),
+    agent: (turn, row) => conversations.run(turn, row),
+    watch(run, event) {
+      const { turn, sessionId } = run;
+      bus.emit("run", {
+        runId: turn.id,
+        agentId: turn.agentId,
+        sessionKey: turn.sessionKey,
+        sessionId,
+        seq: ++run.seq,
+        at: clock.now(),
+        event,
+      });
+      if (event.type === "end") waits.settle(run, event);
+    },
+  });
+
+  const { basePath, enabled: hasUi } = config.current().gateway.controlUi;
+  const { mode, resetOnExit } = config.current().gateway.tailscale;
+  const tailscale = new Tailscale({
+    mode: flags.tailscale ?? mode,
+    resetOnExit: flags.tailscaleResetOnExit || resetOnExit,
+    basePath,
+    env: childEnv(env.vars),
+    log: log.child("tailscale"),
+  });
+  let recovered = false;
+  const gateway = await startGateway({
+    ports: {
+      store,
+      runs: runsOf(pipeline, store, waits),
+      models: models.catalog,
+      info: {
+        version: VERSION,
+        stateDir: paths.stateDir,
+        configPath: paths.configPath,
+        // A new file begins at midnight.
+        get logFile() {
+          return logging.file;
+        },
+        bootId,
+        startedAt,
+        defaultAgentId: defaultAgentId(config.current().agents),
+      },
+      ready: () =>
+        recovered ? { ready: true, failing: [] } : { ready: false, failing: ["recovery"] },
+    },
+    config,
+    auth: auth.current,
+    bus,
+    log,
+    hosts: hostsFor({
+      ...config.current().gateway,
+      bind,
+    }),
+    port: flags.port ?? config.env().gatewayPort ?? config.current().gateway.port,
+    socketPath: paths.socketPath,
+    platformHosts: () => [...platformHosts(env.vars), ...tailscale.hosts()],
+    wsLog: flags.wsLog,
+    ...(hasUi && { ui: embeddedUi }),
+  });
+  closers.add("gateway", () => gateway.stop());
+  lock.update({
+    pid: process.pid,
+    port: gateway.port,
+    bind,
+    bootId,
+    version: VERSION,
+    startedAt,
+  });
+  sayStarted(gateway, { log, logging, auth, basePath });
+  closers.add("tailscale", () => tailscale.stop());
+  background("tailscale", tailscale.publish(gateway.port), log);
+
+  const instance = { ...endings({ closers, log, gateway, pipeline }), log, config };
+  const stopWatching = config.watch((plan) => {
+    applyLogging();
+    models.reload();
+    gateway.recheckAuth();
+    if (plan.action === "restart")
+      background("restart", instance.stop("config changed", true), log);
+  });
+  closers.add("config watcher", stopWatching);
+  const upkeep = setInterval(
+    () => background("backup", store.backup(clock.now()), log),
+    BACKUP_EVERY_MS,
+  );
+  closers.add("upkeep", () => clearInterval(upkeep));
+  background(
+    "recovery",
+    (async () => {
+      // Its name has the local date, and the first look at one costs 3 ms.
+      if (logging.file) log.info(`log file: ${logging.file}`);
+      await accounts.start();
+      const turns = await pipeline.recover();
+      await delivery.recover();
+      recovered = true;
+      if (turns) log.info("going on with unfinished turns", { turns });
+      const choice = await models.catalog.choose(defaultAgentId(config.current().agents));
+      log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
+      await store.backup(clock.now());
+    })(),
+    log,
+  );
+  return instance;
+}
+
+async function openStore(paths: Paths, logging: Logging, closers: Closers): Promise<SqliteStore> {
+  const log = logging.logger("store");
+  const store = await openSqlite({ path: paths.databasePath, log });
+  closers.add("store", () => store.close());
+  return store;
+}
+
+/** The workspace is there before the first message, so that a developer can look at it and change it. */
+async function prepareDevWorkspace(config: ConfigHandle, paths: Paths): Promise<void> {
+  const { agents } = config.current();
+  const { workspace, defaults } = agentSettings(agents, defaultAgentId(agents), paths);
+  await prepareWorkspace(workspace, { skipBootstrap: defaults.skipBootstrap });
+}
+
+/** Undefined unless it was asked for. */
+function openRawStream({ env, paths, flags }: AppOptions, logging: Logging): RawStream | undefined {
+  if (!flags.rawStream && !env.rawStream) return undefined;
+  const named = flags.rawStreamPath ?? env.rawStreamPath;
+  const path = named
+    ? resolve(expandHome(named, paths.home))
+    : join(paths.stateDir, "logs", "raw-stream.jsonl");
+  return new RawStream({ path, log: logging.logger("agent"), clock: systemClock });
+}
+
+/** The one way to end an instance, however often it is asked for. */
+function endings(parts: {
+  closers: Closers;
+  log: Logger;
+  gateway: RunningGateway;
+  pipeline: Pipeline;
+}): Pick<Instance, "ended" | "stop"> {
+  const { closers, log, gateway, pipeline } = parts;
+  const ended = Promise.withResolvers<"stop" | "restart">();
+  let stopping: Promise<void> | undefined;
+  const close = async (reason: string, restart: boolean): Promise<void> => {
+    log.info(restart ? `restarting: ${reason}` : `${reason}; shutting down`);
+    // Those who watch a turn see it end, when it ends soon; new messages are refused from here on.
+    await pipeline.stop(GRACE_MS);
+    await gateway.stop({
+      reason: restart ? "gateway restarting" : "gateway stopping",
+      restartExpectedMs: restart ? 1500 : null,
+    });
+    await closers.close(log);
+    ended.resolve(restart ? "restart" : "stop");
+  };
+  return {
+    ended: ended.promise,
+    stop: (reason, restart = false) => (stopping ??= close(reason, restart)),
+  };
+}

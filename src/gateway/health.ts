@@ -1,0 +1,76 @@
+import type { GatewayPorts } from "./ports.ts";
+
+/** How old a summary may be before it is made anew, in ms. */
+export const HEALTH_MS = 60_000;
+const RECENT = 5;
+
+export type HealthSummary = Record<string, unknown>;
+
+/** The summary that `health` answers with. Made at most once a minute, and only when somebody asks or watches. */
+export class Health {
+  private cached: { at: number; summary: HealthSummary } | undefined;
+  private making: Promise<HealthSummary> | undefined;
+  version = 1;
+
+  constructor(
+    private readonly ports: GatewayPorts,
+    private readonly now: () => number,
+  ) {}
+
+  /** What is known without asking anybody; empty before the first summary. */
+  get last(): HealthSummary {
+    return this.cached?.summary ?? {};
+  }
+
+  get(fresh: boolean): Promise<HealthSummary> {
+    const { cached } = this;
+    if (cached && !fresh && this.now() - cached.at < HEALTH_MS)
+      return Promise.resolve(cached.summary);
+    this.making ??= this.make().finally(() => (this.making = undefined));
+    return this.making;
+  }
+
+  private async make(): Promise<HealthSummary> {
+    const started = performance.now();
+    const ts = this.now();
+    const { store, info } = this.ports;
+    const { rows, total } = await store.sessions.list({ limit: RECENT });
+    const counts = await store.counts();
+    const sessions = {
+      path: "(database)",
+      count: total,
+      recent: rows.map((row) => ({
+        key: row.key,
+        updatedAt: row.updatedAt,
+        age: ts - row.updatedAt,
+      })),
+    };
+    const { ready, failing } = this.ports.ready();
+    const summary = {
+      ok: true,
+      ts,
+      durationMs: Math.round(performance.now() - started),
+      ready,
+      failing,
+      channels: {},
+      channelOrder: [],
+      channelLabels: {},
+      heartbeatSeconds: 0,
+      defaultAgentId: info.defaultAgentId,
+      agents: [
+        {
+          agentId: info.defaultAgentId,
+          isDefault: true,
+          heartbeat: { enabled: false, every: "disabled", everyMs: null },
+          sessions,
+        },
+      ],
+      sessions,
+      unfinishedTurns: counts.unfinishedTurns,
+      pendingOutbox: counts.pendingOutbox,
+    };
+    this.cached = { at: ts, summary };
+    this.version++;
+    return summary;
+  }
+}

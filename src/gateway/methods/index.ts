@@ -1,0 +1,23 @@
+/** Every method of the gateway. The keys are the names on the wire; the order is that of hello-ok's feature list. */
+import { agent } from "./agent.ts";
+import { chat } from "./chat.ts";
+import { config } from "./config.ts";
+import { health } from "./health.ts";
+import { logs } from "./logs.ts";
+import { models } from "./models.ts";
+import { sessions } from "./sessions.ts";
+import { status } from "./status.ts";
+import { system } from "./system.ts";
+
+export const methods = {
+  ...health,
+  ...logs,
+  ...status,
+  ...config,
+  ...models,
+  ...sessions,
+  ...system,
+  ...agent,
+  ...chat,
+};
+export type Methods = typeof methods;

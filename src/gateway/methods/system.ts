@@ -1,0 +1,69 @@
+/** Who is connected, which devices are known. */
+import { z } from "zod";
+
+import { AppError } from "../../base/errors.ts";
+import { method } from "../method.ts";
+
+const RequestId = z.object({ requestId: z.string().min(1).max(256) });
+
+export const system = {
+  "system-presence": method({
+    doc: "Connected clients and the gateway itself, newest first.",
+    scope: "operator.read",
+    params: z.object({}),
+    result: z.array(z.unknown()),
+    async run(_, { gateway }) {
+      return gateway.presence();
+    },
+  }),
+
+  "last-heartbeat": method({
+    doc: "The last heartbeat, or null when there was none.",
+    scope: "operator.read",
+    params: z.object({}),
+    result: z.null(),
+    async run() {
+      return null;
+    },
+  }),
+
+  "device.pair.list": method({
+    doc: "Devices that signed in, and those that wait for approval.",
+    scope: "operator.pairing",
+    params: z.object({}),
+    result: z.object({ pending: z.array(z.unknown()), paired: z.array(z.unknown()) }),
+    async run(_, { gateway }) {
+      const all = await gateway.devices.list();
+      return {
+        pending: all.filter((d) => d.requestId).map((d) => ({ ...d, ts: d.lastSeenAtMs })),
+        paired: all
+          .filter((d) => !d.requestId)
+          .map((d) => ({ ...d, roles: [d.role], approvedAtMs: d.approvedAtMs ?? d.createdAtMs })),
+      };
+    },
+  }),
+
+  "device.pair.approve": method({
+    doc: "Lets a waiting device in.",
+    scope: "operator.pairing",
+    params: RequestId,
+    result: z.object({ requestId: z.string(), device: z.unknown() }),
+    async run({ requestId }, { gateway }) {
+      const device = await gateway.devices.decide(requestId, true, gateway.now());
+      if (!device) throw new AppError("not_found", "unknown requestId");
+      return { requestId, device };
+    },
+  }),
+
+  "device.pair.reject": method({
+    doc: "Turns a waiting device away.",
+    scope: "operator.pairing",
+    params: RequestId,
+    result: z.object({ requestId: z.string(), deviceId: z.string() }),
+    async run({ requestId }, { gateway }) {
+      const device = await gateway.devices.decide(requestId, false, gateway.now());
+      if (!device) throw new AppError("not_found", "unknown requestId");
+      return { requestId, deviceId: device.deviceId };
+    },
+  }),
+};
