@@ -1,0 +1,16 @@
+import { render } from "preact";
+
+import { connect, takeLink } from "./connection.ts";
+import { Frame } from "./frame.tsx";
+import { loadReader } from "./markdown.ts";
+import { startRouter } from "./router.ts";
+import { startStore } from "./state.ts";
+
+startStore();
+// The secret leaves the address before anything else reads it; a one-time link is exchanged while the page is drawn.
+const link = takeLink();
+startRouter();
+render(<Frame />, document.getElementById("app")!);
+void loadReader();
+await link;
+connect();

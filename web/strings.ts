@@ -1,0 +1,244 @@
+/** Every text of the page, in one place, ready for translation. Functions where a number or a name goes in. */
+export const strings = {
+  product: "clawdbot",
+
+  // Navigation
+  mainNavigation: "Main",
+  skip: "Skip to content",
+  chat: "Chat",
+  sessions: "Conversations",
+  system: "System",
+  newConversation: "New conversation",
+  mainConversation: "Main conversation",
+  recent: "Recent",
+  commands: "Commands",
+  missingTitle: "There is nothing here",
+  missingText: "This address belongs to no page. It may come from another version.",
+  backToChat: "Go to the chat",
+
+  // Connection
+  connected: "Connected",
+  connecting: "Connecting",
+  offline: "Offline",
+  restarting: "The gateway restarts",
+  reconnectingIn: (seconds: number) =>
+    seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting",
+  tryNow: "Try now",
+  loading: "Loading",
+
+  // Sign-in
+  signInTitle: "Sign in",
+  signInText: "This gateway asks for its token or password.",
+  secret: "Token or password",
+  show: "Show",
+  hide: "Hide",
+  remember: "Stay signed in on this device",
+  signIn: "Sign in",
+  signingIn: "Signing in",
+  signOut: "Sign out",
+  wrongSecret: "That token is not right",
+  wrongSecretText: "Copy it again; nothing before or after it may be missing.",
+  savedSecretWrong: "The saved token is no longer valid",
+  savedSecretWrongText: "It was changed on the gateway. Sign in with the new one.",
+  linkFailed: "This sign-in link does not work any more",
+  linkFailedText: "A link works once and for ten minutes. Use the token, or make a new link.",
+  lockedOut: "Too many attempts",
+  lockedOutText: (left: string) => `Signing in from here is possible again in ${left}.`,
+  unreachable: "The gateway does not answer",
+  unreachableText: "It may be stopped or restarting. This page goes on as soon as it is back.",
+  socketBlocked: "The live connection does not come through",
+  socketBlockedText:
+    "The page loads, but its WebSocket does not. A proxy in between must pass WebSockets on, and a name of your own must be in gateway.controlUi.allowedOrigins.",
+  refused: "The gateway refused this page",
+  pairing: "Waiting for approval",
+  pairingText: "This browser must be approved once, from a device that is already signed in.",
+  whereIsToken: "Where do I find it?",
+  whereIsTokenText: "The gateway made one at its first start. On its machine, this prints it:",
+  tokenCommand: "cat ~/.clawdbot/gateway-token",
+  orLink:
+    "If you chose one yourself, it is gateway.auth.token in the config file. Or open the one-time link that the gateway prints when it starts.",
+
+  // Chat
+  conversation: "Conversation",
+  you: "You",
+  assistant: "Assistant",
+  message: "Message",
+  messagePlaceholder: "Ask anything",
+  send: "Send",
+  stop: "Stop",
+  attach: "Attach an image",
+  removeImage: (name: string) => `Remove ${name}`,
+  imageTooLarge: (name: string) => `${name} is larger than 5 MB.`,
+  imageKind: (name: string) =>
+    `${name} is not a picture that can be sent. PNG, JPEG, GIF and WebP can.`,
+  tooManyImages: "At most eight images go into one message.",
+  attachedImage: "Attached image",
+  dropImage: "Drop the image here",
+  emptyTitle: "What can I do for you?",
+  starters: ["What can you do?", "Which files are in your workspace?", "Make a plan for my week"],
+  demoBanner: "This is the demo model: built in, offline, not an AI.",
+  addModel: "Add a model",
+  newMessages: "New messages",
+  toNewest: "Go to the newest message",
+  loadingOlder: "Loading earlier messages",
+  beginning: "The beginning of this conversation",
+  historyFailed: "The conversation could not be loaded",
+  tryAgain: "Try again",
+  waitingForConnection: "Waits for the connection, then goes out by itself",
+  willBeRead: "Waits: it is read after the current step",
+  notKept: "Too large to survive a reload of this page",
+  stoppedUnread: "Stopped before it was read",
+  sendAgain: "Send again",
+  discard: "Discard",
+  working: "Working",
+  answerPaused: "Goes on when the connection is back",
+  thinking: "Thinking",
+  thought: "Thoughts",
+  copy: "Copy",
+  copied: "Copied",
+  copyFailed: "The browser did not allow copying",
+  copyCode: "Copy code",
+  copyAnswer: "Copy answer",
+  copyLink: "Copy a link to this",
+  copyDetails: "Copy details",
+  code: "Code",
+  showRest: (size: string) => `Show the rest (${size})`,
+  imageLink: (text: string) => (text ? `Image: ${text}` : "Image"),
+  taskDone: "done",
+  taskOpen: "open",
+  table: "Table",
+
+  // Tools
+  tool: "Tool",
+  toolRunning: "running",
+  toolFailed: "failed",
+  toolNoResult: "no result",
+  toolArguments: "Input",
+  toolResult: "Result",
+  toolEmpty: "No output",
+
+  // Commands of the message box
+  slashCommands: "Commands",
+  slashNew: "Start this conversation again",
+  slashStop: "Stop the answer",
+
+  // Conversations
+  sessionsTitle: "Conversations",
+  search: "Search",
+  searchConversations: "Search conversations",
+  noSessions: "No conversation yet",
+  noSessionsText: "The first message begins one.",
+  nothingFound: "No conversation has this in its name",
+  loadMore: "Show more",
+  rename: "Rename",
+  renameTitle: "Rename the conversation",
+  name: "Name",
+  nameHint: "Empty: the name is taken from the first message.",
+  save: "Save",
+  cancel: "Cancel",
+  close: "Close",
+  startAgain: "Start again",
+  remove: "Delete",
+  resetDone: "The conversation starts again. Its earlier messages leave the context.",
+  deleteDone: "The conversation is deleted.",
+  undo: "Undo",
+  undone: "Undone",
+  never: "never",
+
+  // Models
+  model: "Model",
+  defaultModel: (ref: string) => `${ref} (default)`,
+  addModelTitle: "Add a model",
+  addModelIntro: "Any of these is enough. The gateway finds it at its next start.",
+  addModelKey: "A key of a provider",
+  addModelKeyText: "Set it where the gateway runs, then restart the gateway:",
+  addModelKeyCommand: 'clawdbot config set env.ANTHROPIC_API_KEY "sk-ant-…"',
+  addModelKeyNote:
+    "OPENAI_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY and others work the same way, also as variables of the environment.",
+  addModelLocal: "A model on this machine",
+  addModelLocalText: "Start Ollama or LM Studio with a model in it; it is found by itself.",
+  addModelLocalCommand: "ollama run qwen3",
+  addModelChoose: "Another default",
+  addModelChooseText: "Name the model that answers when nobody chose one:",
+  addModelChooseCommand:
+    "clawdbot config set agents.defaults.model.primary anthropic/claude-sonnet-5-5",
+
+  // System
+  systemTitle: "System",
+  connection: "Connection",
+  status: "Status",
+  address: "Address",
+  version: "Version",
+  protocol: "Protocol",
+  uptime: "Running since",
+  host: "Host",
+  health: "Health",
+  healthy: "Healthy",
+  unhealthy: "Not healthy",
+  checkedAt: "Checked",
+  checkAgain: "Check again",
+  conversations: "Conversations",
+  models: "Models",
+  answersWith: "Answers with",
+  available: "Available",
+  unfinished: "Being answered",
+  outgoing: "Waiting to be sent",
+  stateDir: "State directory",
+  configPath: "Config file",
+  appearance: "Appearance",
+  themeSystem: "System",
+  themeLight: "Light",
+  themeDark: "Dark",
+  theme: "Theme",
+  logs: "Log",
+  logFile: "File",
+  logFilter: "Filter the log",
+  logLevel: "Lowest level",
+  logFollow: "Follow",
+  logEmpty: "Nothing in the log matches",
+  logCut: "Earlier lines are in the file.",
+
+  // Palette
+  paletteTitle: "Commands",
+  palettePlaceholder: "Type a command or the name of a conversation",
+  paletteEmpty: "Nothing matches",
+  goTo: (place: string) => `Go to ${place}`,
+  themeTo: (name: string) => `Theme: ${name}`,
+} as const;
+
+const day = 86_400_000;
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
+
+/** Short for lists: `now`, `5 min. ago`, `yesterday`, `3 Mar`. */
+export function ago(at: number, now: number): string {
+  const ms = Math.max(0, now - at);
+  if (ms < 60_000) return relative.format(0, "second");
+  if (ms < 3_600_000) return relative.format(-Math.floor(ms / 60_000), "minute");
+  if (ms < day) return relative.format(-Math.floor(ms / 3_600_000), "hour");
+  if (ms < 7 * day) return relative.format(-Math.floor(ms / day), "day");
+  return date.format(at);
+}
+export const timeOf = (at: number): string => clock.format(at);
+export const fullTime = (at: number): string => full.format(at);
+
+/** `0.4 s`, `12 s`, `3 min 5 s`. */
+export function duration(ms: number): string {
+  if (ms < 950) return `${Math.max(1, Math.round(ms))} ms`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3600
+    ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+    : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** `840 B`, `12 KB`, `1.3 MB`. */
+export function sizeOf(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1_000_000
+    ? `${Math.round(bytes / 1000)} KB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
