@@ -116,7 +116,8 @@ export type TurnEvent =
   | { type: "thinking"; delta: string }
   /** What was streamed since the last `message` is void: another attempt begins. */
   | { type: "restart" }
-  | { type: "message"; message: Message; choice?: ModelChoice; usage?: Usage }
+  /** `partial`: what had been said when the answer broke off; to be stored with the same mark. */
+  | { type: "message"; message: Message; choice?: ModelChoice; usage?: Usage; partial?: true }
   | { type: "tool_start"; call: ToolCall }
   | { type: "tool_update"; call: ToolCall; text: string }
   | { type: "tool_end"; call: ToolCall; result: ToolResult; ms: number }

@@ -15,7 +15,6 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 async function run(command: string[], quiet = false): Promise<number> {
   const child = Bun.spawn(command, {
     stdio: ["ignore", quiet ? "ignore" : "inherit", quiet ? "ignore" : "inherit"],
-    env: { ...process.env, CLAWDBOT_HIDE_BANNER: "1" },
   });
   return child.exited;
 }
@@ -71,6 +70,7 @@ try {
     "test/providers",
     "test/gateway",
     "test/flow",
+    "test/channels",
     "test/compat",
   ];
   await suite(

@@ -1,0 +1,111 @@
+/** Reads the words after a command strictly: every flag must be known, have its value, and one of the allowed ones. */
+import { AppError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
+import type { ArgSpec, ArgSpecs } from "./command.ts";
+
+export type Words = {
+  /** Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it. */
+  canonical: string[];
+  /** Only with `lenient`: flags that nobody knows. */
+  ignored: string[];
+};
+
+/** Throws `usage` with the nearest known flag in the hint. */
+export function readWords(raw: string[], specs: ArgSpecs, lenient: boolean): Words {
+  const flags: string[] = [];
+  const positional: string[] = [];
+  const ignored: string[] = [];
+  for (let i = 0; i < raw.length; i++) {
+    const word = raw[i]!;
+    if (word === "--") {
+      positional.push(...raw.slice(i + 1));
+      break;
+    }
+    if (!isFlag(word)) {
+      positional.push(word);
+      continue;
+    }
+    const equals = word.indexOf("=");
+    const flag = equals < 0 ? word : word.slice(0, equals);
+    const found = findFlag(flag, specs);
+    if (!found && lenient) {
+      ignored.push(flag);
+      // A value that belongs to it, as in `--token abc`, must not become a positional word.
+      if (equals < 0 && raw[i + 1] !== undefined && !isFlag(raw[i + 1]!)) i++;
+    } else if (!found) {
+      throw unknownFlag(flag, specs);
+    } else if (found.spec.type === "boolean") {
+      const value = equals < 0 ? "true" : word.slice(equals + 1);
+      flags.push(`--${found.name}=${found.negated ? "false" : value}`);
+    } else {
+      const value = equals < 0 ? raw[++i] : word.slice(equals + 1);
+      flags.push(`--${found.name}=${checkValue(found, value, specs)}`);
+    }
+  }
+  checkPositional(positional, specs);
+  return { canonical: [...flags, "--", ...positional], ignored };
+}
+
+/** `-5` is a value, not a flag. */
+const isFlag = (word: string): boolean => /^-[^\d.]/.test(word) && word !== "-";
+
+type Found = { name: string; spec: ArgSpec; negated: boolean };
+
+function findFlag(flag: string, specs: ArgSpecs): Found | undefined {
+  const long = flag.startsWith("--");
+  const wanted = long ? flag.slice(2) : flag.slice(1);
+  for (const [name, spec] of Object.entries(specs)) {
+    if (spec.type === "positional") continue;
+    if (long ? name === wanted : spec.alias === wanted) return { name, spec, negated: false };
+    if (long && spec.type === "boolean" && wanted === `no-${name}`)
+      return { name, spec, negated: true };
+  }
+  return undefined;
+}
+
+function checkValue({ name, spec }: Found, value: string | undefined, specs: ArgSpecs): string {
+  if (value === undefined || (value.startsWith("--") && findFlag(value.split("=")[0]!, specs)))
+    throw new AppError("usage", `option '--${name}' needs a value`);
+  if (spec.type === "enum" && !spec.options.includes(value)) {
+    const quoted = spec.options.map((option) => `"${option}"`);
+    const choice = `${quoted.slice(0, -1).join(", ")}${quoted.length > 2 ? "," : ""} or ${quoted.at(-1)}`;
+    throw new AppError("usage", `Invalid --${name} (use ${choice})`);
+  }
+  return value;
+}
+
+function unknownFlag(flag: string, specs: ArgSpecs): AppError {
+  const known = Object.entries(specs).flatMap(([name, spec]) =>
+    spec.type === "positional" ? [] : [`--${name}`],
+  );
+  const near = nearest(flag, [...known, "--help"]);
+  return new AppError("usage", `unknown option '${flag}'`, {
+    hint: near ? `Did you mean ${near}?` : "Look at --help for the options.",
+  });
+}
+
+function checkPositional(words: string[], specs: ArgSpecs): void {
+  const wanted = Object.entries(specs).flatMap(([name, spec]) =>
+    spec.type === "positional" ? [{ name, ...spec }] : [],
+  );
+  const missing = wanted.find((spec, i) => spec.required && words[i] === undefined);
+  if (missing) throw new AppError("usage", `missing argument <${missing.name}>`);
+  const extra = words[wanted.length];
+  if (extra !== undefined && !wanted.at(-1)?.rest)
+    throw new AppError("usage", `unexpected argument '${extra}'`);
+}
+
+/** A whole number in a range, from a flag. Throws `usage` in the original's words: `Invalid --port …`. */
+export function wholeNumber(
+  flag: string,
+  text: string | undefined,
+  range: { min: number; max: number },
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (value >= range.min && value <= range.max) return value;
+  throw new AppError(
+    "usage",
+    `Invalid --${flag} (use a whole number from ${range.min} to ${range.max})`,
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * The door through which every command is defined: what it is called, what it takes, and what it does.
+ * Parsing, unknown flags, help and errors are done once, in invoke.ts and help.ts.
+ */
+import type { CommandDef } from "citty";
+import { defineCommand } from "citty";
+
+import type { Env } from "../base/env.ts";
+import type { Paths } from "../base/paths.ts";
+import type { Out } from "./out.ts";
+
+/** What every command gets besides its arguments. */
+export type Cli = {
+  /** The name that the program was called by, for lines that a person can copy. */
+  name: string;
+  /** `--profile work` when one is active, to put into such lines. */
+  profileFlag: string;
+  env: Env;
+  paths: Paths;
+  out: Out;
+};
+
+type Common = { description: string; alias?: string };
+/** One argument. `hint` is the placeholder of the value in the help: `--port <n>`. */
+export type ArgSpec =
+  | (Common & { type: "boolean"; default?: boolean })
+  | (Common & { type: "string"; hint: string; default?: string })
+  | (Common & { type: "enum"; options: readonly string[]; default?: string })
+  | (Common & { type: "positional"; required: boolean; rest?: boolean });
+export type ArgSpecs = Record<string, ArgSpec>;
+
+type ArgValue<S> = S extends { type: "boolean" }
+  ? boolean
+  : S extends { type: "enum"; options: readonly (infer O)[] }
+    ? S extends { default: string }
+      ? O
+      : O | undefined
+    : S extends { default: string } | { required: true }
+      ? string
+      : string | undefined;
+/** The parsed arguments by name; `_` has all positional ones. */
+export type ArgValues<A extends ArgSpecs> = { [K in keyof A]: ArgValue<A[K]> } & { _: string[] };
+
+export type Command = {
+  /** One sentence, as in the list of commands. */
+  doc: string;
+  args: ArgSpecs;
+  /** Command lines without the program's name, each with what it does. */
+  examples: [line: string, what: string][];
+  /** More for the help, below the options. */
+  notes?: string;
+  /** Unknown flags are a warning: scripts of the original pass flags here that it never looked at. */
+  lenient?: boolean;
+  citty: CommandDef;
+};
+
+const SHARED = {
+  json: { type: "boolean", description: "Print JSON only." },
+} as const satisfies ArgSpecs;
+
+/** @returns what `run` resolves to is the exit code; nothing means 0. It throws AppError for everything that goes wrong. */
+export function command<const A extends ArgSpecs>(def: {
+  doc: string;
+  args: A;
+  examples: [line: string, what: string][];
+  notes?: string;
+  lenient?: boolean;
+  /** False for a command without a result of its own. */
+  json?: false;
+  run(args: ArgValues<A & typeof SHARED>, cli: Cli): Promise<number | void>;
+}): Command {
+  const args: ArgSpecs = { ...def.args, ...(def.json !== false && SHARED) };
+  const citty = defineCommand({
+    args: Object.fromEntries(
+      Object.entries(args).map(([name, spec]) => [
+        name,
+        spec.type === "enum"
+          ? { type: "string", ...(spec.alias && { alias: spec.alias }), default: spec.default }
+          : { ...spec, ...(spec.type === "boolean" && { default: spec.default ?? false }) },
+      ]),
+    ) as CommandDef["args"] & object,
+    // The dispatcher has checked every argument against `args` before this is called.
+    run: (context) =>
+      def.run(context.args as unknown as ArgValues<A & typeof SHARED>, context.data as Cli),
+  });
+  const { doc, examples, notes, lenient } = def;
+  return { doc, args, examples, ...(notes && { notes }), ...(lenient && { lenient }), citty };
+}
+
+/** How a command finds the gateway; see rpc.ts. */
+export const GATEWAY_ARGS = {
+  url: {
+    type: "string",
+    hint: "ws-url",
+    description: "Gateway to talk to, instead of the local one.",
+  },
+  port: { type: "string", hint: "n", description: "Port of the gateway on this machine." },
+  token: { type: "string", hint: "token", description: "Gateway token." },
+  password: { type: "string", hint: "password", description: "Gateway password." },
+  timeout: { type: "string", hint: "ms", default: "10000", description: "Longest wait." },
+} as const satisfies ArgSpecs;

@@ -1,0 +1,99 @@
+/**
+ * Every command, one row each; nothing of a command is loaded before it is called. The only place of the command line with
+ * dynamic imports: `clawdbot --version` must not pay for the gateway.
+ */
+import type { Command } from "./command.ts";
+
+export type CommandRow = {
+  /** One sentence for the list of commands. */
+  doc: string;
+  load(): Promise<Command>;
+};
+
+/** The path of a command is its words: `config get`. */
+export const COMMANDS: Record<string, CommandRow> = {
+  gateway: {
+    doc: "Run the gateway in this terminal.",
+    load: async () => (await import("./commands/gateway.ts")).run,
+  },
+  "gateway run": {
+    doc: "The same as `gateway`.",
+    load: async () => (await import("./commands/gateway.ts")).run,
+  },
+  "gateway call": {
+    doc: "Call a method of the running gateway.",
+    load: async () => (await import("./commands/call.ts")).call,
+  },
+  "gateway health": {
+    doc: "Ask the running gateway whether it is well.",
+    load: async () => (await import("./commands/health.ts")).gatewayHealth,
+  },
+  "gateway status": {
+    doc: "Where the gateway should be, and whether it answers there.",
+    load: async () => (await import("./commands/status.ts")).gatewayStatus,
+  },
+  health: {
+    doc: "Ask the running gateway whether it is well.",
+    load: async () => (await import("./commands/health.ts")).health,
+  },
+  status: {
+    doc: "Overview of gateway, model, agents and sessions; works while the gateway is down.",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  agent: {
+    doc: "Send one message to the agent and print its answer.",
+    load: async () => (await import("./commands/agent.ts")).agent,
+  },
+  sessions: {
+    doc: "List the conversations.",
+    load: async () => (await import("./commands/sessions.ts")).sessions,
+  },
+  config: {
+    doc: "Read and change the config file.",
+    load: async () => (await import("./commands/config.ts")).config,
+  },
+  "config get": {
+    doc: "Print one value of the config.",
+    load: async () => (await import("./commands/config.ts")).get,
+  },
+  "config set": {
+    doc: "Change one value; comments and everything else stay.",
+    load: async () => (await import("./commands/config.ts")).set,
+  },
+  "config unset": {
+    doc: "Remove one value.",
+    load: async () => (await import("./commands/config.ts")).unset,
+  },
+  "config validate": {
+    doc: "Check the config file.",
+    load: async () => (await import("./commands/config.ts")).validate,
+  },
+  "config file": {
+    doc: "Print where the config file is.",
+    load: async () => (await import("./commands/config.ts")).file,
+  },
+  "config schema": {
+    doc: "Print the JSON schema of the config file.",
+    load: async () => (await import("./commands/config.ts")).schema,
+  },
+  logs: {
+    doc: "Print the gateway's log, and follow it.",
+    load: async () => (await import("./commands/logs.ts")).logs,
+  },
+};
+
+/** Bigger parts that only some paths through a command need. */
+export const PARTS = {
+  invoke: () => import("./invoke.ts"),
+  help: () => import("./help.ts"),
+  app: () => import("../app.ts"),
+  settings: () => import("./settings.ts"),
+};
+
+/** The rows below a path: `config get` for `config`; the first words for the empty path. */
+export const commandsBelow = (path: string): Record<string, CommandRow> =>
+  Object.fromEntries(
+    Object.entries(COMMANDS).filter(([name]) =>
+      path === "" ? !name.includes(" ") : name.startsWith(`${path} `),
+    ),
+  );

@@ -1,0 +1,144 @@
+/** `config …`: the config file, read and edited in place. */
+import { AppError } from "../../base/errors.ts";
+import { jsonSchema } from "../../base/schema.ts";
+import type { EditResult } from "../../config/ops.ts";
+import { getAll, getValue, setValue, unsetValue, validateFile } from "../../config/ops.ts";
+import { describe, type Problem } from "../../config/problem.ts";
+import { ConfigSchema } from "../../config/schema.ts";
+import type { Cli } from "../command.ts";
+import { command } from "../command.ts";
+import { commandsBelow } from "../commands.ts";
+import { showCommandHelp } from "../help.ts";
+
+const PATH_NOTE =
+  'A path is keys with dots, [n] for list items and ["…"] around a key with dots: agents.list[0].name';
+
+export const config = command({
+  doc: "Read and change the config file.",
+  args: {},
+  notes: PATH_NOTE,
+  examples: [
+    ["config get gateway.port", "one value"],
+    ["config set gateway.port 19001", "change one value"],
+    ["config validate", "what is wrong with the file"],
+  ],
+  async run(args, cli) {
+    if (args.json) throw new AppError("usage", "config needs a command, as in `config get`");
+    showCommandHelp(cli.out, cli.name, "config", config, commandsBelow("config"));
+  },
+});
+
+export const get = command({
+  doc: "Print one value of the config, with defaults; without a path all of it. Secrets in groups are masked.",
+  args: {
+    path: { type: "positional", required: false, description: "Path of the value." },
+  },
+  notes: PATH_NOTE,
+  examples: [
+    ["config get gateway.port", "a bare value"],
+    ["config get agents --json", "a group as JSON"],
+    ["config get", "everything"],
+  ],
+  async run(args, { env, paths, out }) {
+    const value = args.path
+      ? await getValue({ env, paths }, args.path)
+      : await getAll({ env, paths });
+    if (args.json || typeof value === "object") out.data(value);
+    else out.line(String(value));
+  },
+});
+
+export const set = command({
+  doc: "Change one value of the config. Comments and everything else in the file stay.",
+  args: {
+    path: { type: "positional", required: true, description: "Path of the value." },
+    value: { type: "positional", required: true, description: "JSON5, else plain text." },
+    "strict-json": { type: "boolean", description: "Refuse a value that is not JSON." },
+  },
+  notes: `${PATH_NOTE}\nWith --json a value that is not JSON is refused, and the result is printed as JSON.`,
+  examples: [
+    ["config set gateway.port 19001", "a number"],
+    ["config set agents.defaults.model.primary anthropic/claude-opus-4-5", "plain text"],
+    [`config set gateway.trustedProxies '["10.0.0.1"]'`, "a list"],
+  ],
+  async run(args, cli) {
+    const { env, paths } = cli;
+    const json = args.json || args["strict-json"];
+    const result = await setValue({ env, paths }, args.path, args.value, { json });
+    printEdit(cli, "Updated", args.path, result);
+  },
+});
+
+export const unset = command({
+  doc: "Remove one value, so that its default counts; of a list the rest moves up.",
+  args: {
+    path: { type: "positional", required: true, description: "Path of the value." },
+  },
+  notes: PATH_NOTE,
+  examples: [["config unset gateway.customBindHost", "back to the default"]],
+  async run(args, cli) {
+    const { env, paths } = cli;
+    printEdit(cli, "Removed", args.path, await unsetValue({ env, paths }, args.path));
+  },
+});
+
+export const validate = command({
+  doc: "Check the config file. Exit code 78 when the gateway could not use it.",
+  args: {
+    strict: { type: "boolean", description: "Warnings count as errors." },
+  },
+  examples: [
+    ["config validate", "for people"],
+    ["config validate --json", "for scripts"],
+  ],
+  async run(args, { env, paths, out }) {
+    const report = await validateFile({ env, paths }, { strict: args.strict });
+    if (args.json) out.data(report);
+    else {
+      const lines = (mark: string, problems: Problem[]) => {
+        for (const problem of problems) {
+          out.line(`${mark} ${describe(problem)}`);
+          if (problem.hint) out.line(`  ${out.paint("dim", problem.hint)}`);
+        }
+      };
+      lines(out.paint("red", "✗"), report.errors);
+      lines(out.paint("yellow", "!"), report.warnings);
+      for (const { from, to } of report.moved) out.line(`! ${from} is read as ${to}.`);
+      const state = report.exists
+        ? report.valid
+          ? "valid"
+          : "invalid"
+        : "not there (that is fine)";
+      out.line(`Config ${state}: ${report.file}`);
+    }
+    return report.valid ? 0 : 78;
+  },
+});
+
+export const file = command({
+  doc: "Print where the config file is, whether or not there is one.",
+  args: {},
+  examples: [["config file", "its path"]],
+  async run(args, { paths, out }) {
+    if (args.json) out.data({ path: paths.configPath });
+    else out.line(paths.configPath);
+  },
+});
+
+export const schema = command({
+  doc: "Print the JSON schema of the config file, for editors.",
+  args: {},
+  examples: [["config schema > clawdbot.schema.json", "save it"]],
+  async run(_, { out }) {
+    out.data(jsonSchema(ConfigSchema));
+  },
+});
+
+/** Keys that only the program writes are no news to the user. */
+function printEdit({ out }: Cli, verb: string, path: string, result: EditResult): void {
+  const changed = result.changed.filter((key) => !key.startsWith("meta."));
+  if (out.json) return out.data({ ok: true, ...result, changed });
+  for (const warning of result.warnings) out.note(`warning: ${warning}`);
+  const restart = result.needRestart.length > 0 ? " Restart the gateway to apply." : "";
+  out.line(changed.length > 0 ? `${verb} ${path}.${restart}` : `${path} was so already.`);
+}

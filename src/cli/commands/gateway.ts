@@ -1,0 +1,122 @@
+/** `gateway`: runs the gateway in this terminal until a signal or a failure ends it. */
+import { AppError } from "../../base/errors.ts";
+import { GATEWAY_PORT } from "../../gateway/config.ts";
+import type { GatewayFlags } from "../../gateway/flags.ts";
+import { wholeNumber } from "../arguments.ts";
+import type { ArgValues, Cli } from "../command.ts";
+import { command } from "../command.ts";
+import { PARTS } from "../commands.ts";
+import { hideSecrets } from "../hide-secret.ts";
+import { freePort } from "../port-force.ts";
+import { runUntilStopped } from "../signals.ts";
+
+const ARGS = {
+  port: {
+    type: "string",
+    hint: "n",
+    description: "Port; also CLAWDBOT_GATEWAY_PORT or gateway.port; else 18789.",
+  },
+  bind: {
+    type: "enum",
+    options: ["loopback", "lan", "tailnet", "auto", "custom"],
+    description: "Who can reach it: this machine (loopback), or others too. Others need a token.",
+  },
+  token: { type: "string", hint: "token", description: "Shared secret of the clients." },
+  auth: {
+    type: "enum",
+    options: ["none", "token", "password"],
+    description: "How clients sign in.",
+  },
+  password: { type: "string", hint: "password", description: "Shared secret of --auth password." },
+  tailscale: {
+    type: "enum",
+    options: ["off", "serve", "funnel"],
+    description: "Publish through Tailscale.",
+  },
+  "tailscale-reset-on-exit": { type: "boolean", description: "Take that back at the end." },
+  "allow-unconfigured": {
+    type: "boolean",
+    description: "Start without a config file, or when gateway.mode is not local.",
+  },
+  dev: { type: "boolean", description: "Make a development config and workspace if missing." },
+  reset: { type: "boolean", description: "With --dev: move it all away and begin anew." },
+  force: { type: "boolean", description: "End whatever listens on the port." },
+  verbose: { type: "boolean", description: "Say every step." },
+  "claude-cli-logs": { type: "boolean", description: "Has no effect: there is no CLI backend." },
+  "ws-log": {
+    type: "enum",
+    options: ["auto", "full", "compact"],
+    description: "Log failed and slow requests (auto), all (compact), sizes and events too (full).",
+  },
+  compact: { type: "boolean", description: "The same as --ws-log compact." },
+  "raw-stream": { type: "boolean", description: "Write what models stream to a file." },
+  "raw-stream-path": {
+    type: "string",
+    hint: "path",
+    description: "That file; else logs/raw-stream.jsonl in the state folder.",
+  },
+} as const;
+
+export const run = command({
+  doc: "Run the gateway in this terminal, with the Control UI on the same port.",
+  args: ARGS,
+  json: false,
+  notes:
+    "Stop it with Ctrl-C. It takes the config from the state folder; everything else has a default. `clawdbot --dev gateway --dev --reset` begins with a fresh development profile and keeps the old one in its trash folder.",
+  examples: [
+    ["gateway", "with the config file"],
+    ["gateway --allow-unconfigured", "on a fresh machine"],
+    ["gateway --port 19001 --verbose", "on another port, with every step"],
+    ["gateway --bind lan --token <24 characters or more>", "for other machines too"],
+    ["gateway --force", "and end what still listens on the port"],
+    ["gateway --verbose --ws-log full --raw-stream", "to look for a fault"],
+  ],
+  async run(args, cli) {
+    const flags = gatewayFlags(args);
+    const { env, paths, out } = cli;
+    hideSecrets(args, env);
+    if (flags.force) await freePort(await portOf(flags, cli), { say: (line) => out.error(line) });
+    return runUntilStopped(async () => {
+      const { startApp } = await PARTS.app();
+      const app = await startApp({ env, paths, flags });
+      // The executable is built to start in the interpreter; from here on code runs often enough to be compiled.
+      Bun.unsafe.setJITPolicy(1);
+      return app;
+    });
+  },
+});
+
+/** The flags as values. Throws `usage` for what no gateway could start with. */
+export function gatewayFlags(args: ArgValues<typeof ARGS>): GatewayFlags {
+  if (args.reset && !args.dev)
+    throw new AppError("usage", "--reset needs --dev", {
+      hint: "To begin the development profile anew: `clawdbot --dev gateway --dev --reset`.",
+    });
+  const port = wholeNumber("port", args.port, { min: 0, max: 65_535 });
+  return {
+    ...(port !== undefined && { port }),
+    ...(args.bind && { bind: args.bind }),
+    ...(args.token && { token: args.token }),
+    ...(args.auth && { auth: args.auth }),
+    ...(args.password && { password: args.password }),
+    ...(args.tailscale && { tailscale: args.tailscale }),
+    tailscaleResetOnExit: args["tailscale-reset-on-exit"],
+    allowUnconfigured: args["allow-unconfigured"],
+    dev: args.dev,
+    reset: args.reset,
+    force: args.force,
+    verbose: args.verbose,
+    claudeCliLogs: args["claude-cli-logs"],
+    wsLog: args.compact ? "compact" : (args["ws-log"] ?? "auto"),
+    rawStream: args["raw-stream"],
+    ...(args["raw-stream-path"] && { rawStreamPath: args["raw-stream-path"] }),
+  };
+}
+
+/** The port that the gateway is going to use, as app.ts finds it. */
+async function portOf(flags: GatewayFlags, { env, paths }: Cli): Promise<number> {
+  const given = flags.port ?? env.gatewayPort;
+  if (given !== undefined) return given;
+  const { loadSettings } = await PARTS.settings();
+  return (await loadSettings(env, paths)).config?.gateway.port ?? GATEWAY_PORT;
+}

@@ -1,0 +1,48 @@
+/** Runs one command: finds its place, checks its words, and calls it. Everything that goes wrong is thrown. */
+import { runCommand } from "citty";
+
+import type { Env } from "../base/env.ts";
+import { findPaths } from "../base/paths.ts";
+import { readWords } from "./arguments.ts";
+import type { Cli } from "./command.ts";
+import { COMMANDS, commandsBelow } from "./commands.ts";
+import { showCommandHelp } from "./help.ts";
+import type { Out } from "./out.ts";
+
+export type Invocation = {
+  name: string;
+  /** Of the command, as in COMMANDS. */
+  path: string;
+  /** What follows the path. */
+  words: string[];
+  profile: string | undefined;
+  env: Env;
+  out: Out;
+};
+
+/** @returns the exit code */
+export async function invoke(invocation: Invocation): Promise<number> {
+  const { name, path, words, profile, env, out } = invocation;
+  const command = await COMMANDS[path]!.load();
+  if (asksForHelp(words)) {
+    showCommandHelp(out, name, path, command, commandsBelow(path));
+    return 0;
+  }
+  const { canonical, ignored } = readWords(words, command.args, command.lenient ?? false);
+  for (const warning of env.warnings) out.note(warning);
+  for (const flag of ignored) out.note(`warning: unknown option '${flag}' is ignored`);
+  const cli: Cli = {
+    name,
+    profileFlag: profile ? ` --profile ${profile}` : "",
+    env,
+    paths: findPaths(env),
+    out,
+  };
+  const { result } = await runCommand(command.citty, { rawArgs: canonical, data: cli });
+  return typeof result === "number" ? result : 0;
+}
+
+function asksForHelp(words: string[]): boolean {
+  const end = words.indexOf("--");
+  return (end < 0 ? words : words.slice(0, end)).some((word) => word === "--help" || word === "-h");
+}

@@ -1,0 +1,212 @@
+/**
+ * How a command reaches the gateway: over the Unix socket in the state folder, which needs no token, else over TCP with the
+ * token. The config file is only read when the socket is not there: a healthy gateway answers within milliseconds.
+ */
+import { existsSync } from "node:fs";
+
+import { VERSION } from "../base/brand.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import { AppError, ERRORS } from "../base/errors.ts";
+import { readLock } from "../base/lock.ts";
+import type { Methods } from "../gateway/methods/index.ts";
+import type { Hello } from "../protocol/client.ts";
+import { RpcClient, RpcError } from "../protocol/client.ts";
+import type { EventFrame } from "../protocol/frames.ts";
+import { wholeNumber } from "./arguments.ts";
+import type { Cli } from "./command.ts";
+import { PARTS } from "./commands.ts";
+
+/** The values of GATEWAY_ARGS. */
+export type Wish = {
+  url?: string | undefined;
+  port?: string | undefined;
+  token?: string | undefined;
+  password?: string | undefined;
+  timeout?: string | undefined;
+};
+
+type Secrets = { token?: string; password?: string };
+export type Target = {
+  url: string;
+  /** How the address was found, for the text of a failure. */
+  source: string;
+  bind: string;
+  auth: Secrets;
+};
+
+export type Gateway = {
+  client: RpcClient<Methods>;
+  hello: Hello;
+  target: Target;
+  /** How long the connection took, in ms. */
+  connectMs: number;
+  timeoutMs: number;
+};
+
+const DEFAULT_PORT = 18789;
+
+/** Connects, lets `use` talk, and closes whatever happens. Throws AppError; `gateway_unreachable` says where it looked. */
+export async function withGateway<T>(
+  cli: Cli,
+  wish: Wish,
+  use: (gateway: Gateway) => Promise<T>,
+  onEvent?: (event: EventFrame) => void,
+): Promise<T> {
+  const gateway = await connect(cli, wish, onEvent);
+  try {
+    return await use(gateway);
+  } catch (cause) {
+    if (cause instanceof RpcError) throw answerError(cause, gateway.target, cli);
+    throw cause;
+  } finally {
+    gateway.client.close();
+  }
+}
+
+async function connect(
+  cli: Cli,
+  wish: Wish,
+  onEvent: ((event: EventFrame) => void) | undefined,
+): Promise<Gateway> {
+  const timeoutMs = timeoutOf(wish);
+  if (!wish.url && !wish.port && !wish.token && !wish.password) {
+    const socket = socketTarget(cli);
+    const gateway = socket && (await tryConnect(socket, timeoutMs, onEvent));
+    if (gateway && "client" in gateway) return gateway;
+  }
+  const target = await tcpTarget(cli, wish);
+  const gateway = await tryConnect(target, timeoutMs, onEvent);
+  if ("client" in gateway) return gateway;
+  throw answerError(gateway, target, cli);
+}
+
+/** `--timeout` in ms. */
+export const timeoutOf = (wish: Wish): number =>
+  wholeNumber("timeout", wish.timeout, { min: 1, max: 86_400_000 }) ?? 10_000;
+
+const socketTarget = ({ paths }: Cli): Target | undefined =>
+  existsSync(paths.socketPath)
+    ? { url: `ws+unix://${paths.socketPath}:/`, source: "local socket", bind: "local", auth: {} }
+    : undefined;
+
+/** Where the gateway should listen, in the order: --url, remote mode, --port, the running one's lock, environment, config. */
+export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
+  const own: Secrets = {
+    ...(wish.token && { token: wish.token }),
+    ...(wish.password && { password: wish.password }),
+  };
+  // An address that was typed gets no secret that was not typed with it: it may be anybody's.
+  if (wish.url) return { url: socketUrl(wish.url), source: "--url", bind: "unknown", auth: own };
+  const { loadSettings } = await PARTS.settings();
+  const { config, env } = await loadSettings(cli.env, cli.paths);
+  const gateway = config?.gateway;
+  const remote = gateway?.mode === "remote" ? gateway.remote : undefined;
+  if (remote?.url && !wish.port)
+    return {
+      url: socketUrl(remote.url),
+      source: "config gateway.remote.url",
+      bind: "remote",
+      auth: { ...pick(remote.token, remote.password), ...own },
+    };
+  const running = readLock(cli.paths.lockPath);
+  const typed = wholeNumber("port", wish.port, { min: 1, max: 65_535 });
+  const found: [number | undefined, string][] = [
+    [typed, "--port"],
+    [running.held ? running.body?.port : undefined, "running gateway"],
+    [cli.env.gatewayPort, "environment"],
+    [gateway?.port, "config gateway.port"],
+    [DEFAULT_PORT, "default"],
+  ];
+  const [port, source] = found.find(([value]) => value !== undefined)!;
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    source: `local (${source})`,
+    bind: (running.held && running.body?.bind) || gateway?.bind || "loopback",
+    auth: {
+      ...pick(
+        env.gatewayToken ?? gateway?.auth.token,
+        env.gatewayPassword ?? gateway?.auth.password,
+      ),
+      ...own,
+    },
+  };
+}
+
+const pick = (token: string | undefined, password: string | undefined): Secrets => ({
+  ...(token && { token }),
+  ...(password && { password }),
+});
+
+/** People paste the address of the page. */
+function socketUrl(url: string): string {
+  const address = URL.parse(url.replace(/^http/i, "ws"));
+  if (address && /^wss?:$/.test(address.protocol)) return address.href;
+  throw new AppError("usage", `Invalid --url "${url}"`, {
+    hint: "It looks like ws://host:18789 or wss://host.",
+  });
+}
+
+async function tryConnect(
+  target: Target,
+  timeoutMs: number,
+  onEvent: ((event: EventFrame) => void) | undefined,
+): Promise<Gateway | RpcError> {
+  const client = new RpcClient<Methods>({
+    url: target.url,
+    client: { id: "cli", version: VERSION, platform: process.platform, mode: "cli" },
+    auth: () => target.auth,
+    reconnect: false,
+    ...(onEvent && { onEvent }),
+  });
+  const before = performance.now();
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(() => timeout.reject(tooLate(timeoutMs)), timeoutMs);
+  try {
+    const hello = await Promise.race([client.connect(), timeout.promise]);
+    return { client, hello, target, timeoutMs, connectMs: performance.now() - before };
+  } catch (cause) {
+    client.close();
+    if (cause instanceof RpcError) return cause;
+    throw cause;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const tooLate = (ms: number): RpcError =>
+  new RpcError({ code: "UNAVAILABLE", message: `gateway timeout after ${ms}ms` });
+
+const CLOSE_HINT: Record<number, string> = {
+  1000: "normal closure",
+  1006: "abnormal closure (no close frame)",
+  1008: "policy violation",
+  1012: "service restart",
+  1013: "try again later",
+};
+
+/** What the gateway, or its silence, means for the person at the terminal. */
+function answerError(error: RpcError, target: Target, cli: Cli): AppError {
+  const details = error.shape.details as { closeCode?: number; code?: string } | undefined;
+  if (details?.code && details.code in ERRORS)
+    return new AppError(details.code as ErrorCode, error.message, {
+      ...(error.hint && { hint: error.hint }),
+    });
+  const closed = details?.closeCode;
+  const reason = error.message === "No connection." ? "no close reason" : error.message;
+  const what =
+    closed === undefined
+      ? error.message
+      : `gateway closed (${closed} ${CLOSE_HINT[closed] ?? "closed"}): ${reason}`;
+  const where = [
+    `Gateway target: ${target.url}`,
+    `Source: ${target.source}`,
+    `Config: ${cli.paths.configPath}`,
+    `Bind: ${target.bind}`,
+  ];
+  const code = error.shape.code === "INVALID_REQUEST" ? "bad_request" : "gateway_unreachable";
+  if (code === "bad_request") return new AppError(code, error.message);
+  return new AppError(code, [what, ...where].join("\n"), {
+    hint: `Start it with \`${cli.name}${cli.profileFlag} gateway\`.`,
+    details: { target: target.url, source: target.source },
+  });
+}

@@ -1,0 +1,149 @@
+/** From the words on the command line to an exit code: global options, which command, and what a failure looks like. */
+import { basename } from "node:path";
+
+import { NAMES, PRODUCT, VERSION } from "../base/brand.ts";
+import type { Env } from "../base/env.ts";
+import { readEnv } from "../base/env.ts";
+import { AppError, ERRORS, toAppError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
+import { COMMANDS, commandsBelow, PARTS } from "./commands.ts";
+import { Out, safeText } from "./out.ts";
+
+const PROFILE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+/** The original's exit code for a bad global option. */
+const BAD_GLOBAL = 2;
+const DEV_PORT = "19001";
+
+type Globals = {
+  words: string[];
+  profile?: string;
+  noColour: boolean;
+  version: boolean;
+  help: boolean;
+  problem?: string;
+};
+
+/**
+ * The outermost edge of the command line: never throws; every failure is printed here and becomes an exit code.
+ * @param argv what the program was called by, then the words after it
+ */
+export async function runCli(argv: string[], env: Env): Promise<number> {
+  const globals = readGlobals(withoutWrapper(argv.slice(1)));
+  const out = new Out({ json: globals.words.includes("--json"), ...colourWish(globals, env) });
+  if (globals.problem) {
+    out.error(`[${PRODUCT}] ${globals.problem}`);
+    return BAD_GLOBAL;
+  }
+  if (globals.version) {
+    out.line(VERSION);
+    return 0;
+  }
+  try {
+    return await dispatch(productName(argv[0] ?? ""), globals, withProfile(env, globals), out);
+  } catch (cause) {
+    const error = toAppError(cause);
+    showError(out, error);
+    return ERRORS[error.code].exit;
+  }
+}
+
+async function dispatch(name: string, globals: Globals, env: Env, out: Out): Promise<number> {
+  const [first, ...rest] = globals.words;
+  if (first === "help" && rest.length > 0)
+    return dispatch(name, { ...globals, words: [...rest, "--help"] }, env, out);
+  if (first === undefined || first === "help" || globals.help) {
+    (await PARTS.help()).showProgramHelp(out, name, commandsBelow(""));
+    return 0;
+  }
+  const path = findCommand(globals.words);
+  const { invoke } = await PARTS.invoke();
+  const words = globals.words.slice(path.split(" ").length);
+  return invoke({ name, path, words, env, out, profile: globals.profile });
+}
+
+/** The longest path that the first words name. A wrong second word of a command with subcommands is an unknown command too. */
+function findCommand(words: string[]): string {
+  const [first = "", second = ""] = words;
+  if (`${first} ${second}` in COMMANDS) return `${first} ${second}`;
+  const below = Object.keys(commandsBelow(first)).map((path) => path.split(" ")[1]!);
+  const wrong = first in COMMANDS ? second : first;
+  if (first in COMMANDS && (below.length === 0 || second === "" || second.startsWith("-")))
+    return first;
+  const known = first in COMMANDS ? below : Object.keys(commandsBelow(""));
+  const near = nearest(wrong, [...known, "help"]);
+  throw new AppError("usage", `unknown command '${safeText(wrong)}'`, {
+    hint: near ? `Did you mean ${near}?` : "Look at --help for the commands.",
+  });
+}
+
+/** Containers and scripts of the original call `node dist/index.js …`; a wrapper may leave that word in place. */
+const withoutWrapper = (words: string[]): string[] =>
+  /(?:^|[\\/])dist[\\/](?:index|entry)\.m?js$/.test(words[0] ?? "") ? words.slice(1) : words;
+
+/** One of our names when the program was called by it, else the product's. */
+function productName(calledAs: string): string {
+  const called = basename(calledAs.replaceAll("\\", "/")).replace(/\.exe$/i, "");
+  return NAMES.find((name) => name === called) ?? PRODUCT;
+}
+
+/**
+ * Takes out the global options. `--profile` and `--no-color` count anywhere, because nothing else is called so; `--dev`,
+ * `--version` and `--help` only before the command, which may have its own.
+ */
+function readGlobals(all: string[]): Globals {
+  const globals: Globals = { words: [], noColour: false, version: false, help: false };
+  let dev = false;
+  for (let i = 0; i < all.length; i++) {
+    const word = all[i]!;
+    const before = globals.words.length === 0;
+    if (word === "--") {
+      globals.words.push(...all.slice(i));
+      break;
+    }
+    if (word === "--no-color") globals.noColour = true;
+    else if (word === "--profile") globals.profile = all[++i] ?? "";
+    else if (word.startsWith("--profile=")) globals.profile = word.slice("--profile=".length);
+    else if (before && word === "--dev") dev = true;
+    else if (before && /^(?:-V|-v|--version)$/.test(word)) globals.version = true;
+    else if (before && /^(?:-h|--help)$/.test(word)) globals.help = true;
+    else globals.words.push(word);
+  }
+  if (dev && globals.profile !== undefined)
+    globals.problem = "Use either --dev or --profile, not both.";
+  else if (globals.profile !== undefined && !PROFILE.test(globals.profile))
+    globals.problem = 'Invalid --profile (use letters, numbers, "_", "-" only)';
+  if (dev) globals.profile = "dev";
+  return globals;
+}
+
+function colourWish(globals: Globals, env: Env): { colour?: boolean } {
+  if (globals.noColour || env.raw("NO_COLOR") || env.raw("TERM") === "dumb")
+    return { colour: false };
+  const force = env.raw("FORCE_COLOR");
+  return force ? { colour: force !== "0" && force !== "false" } : {};
+}
+
+/** A profile on the command line wins over one in the environment, by whichever name that is set. */
+function withProfile(env: Env, { profile, noColour }: Globals): Env {
+  if (!profile && !noColour) return env;
+  const vars = { ...env.vars };
+  if (noColour) vars.NO_COLOR = "1";
+  if (profile) {
+    for (const name of NAMES) delete vars[`${name.toUpperCase()}_PROFILE`];
+    vars[`${PRODUCT.toUpperCase()}_PROFILE`] = profile;
+    if (profile === "dev" && env.gatewayPort === undefined)
+      vars[`${PRODUCT.toUpperCase()}_GATEWAY_PORT`] = DEV_PORT;
+  }
+  return readEnv(vars);
+}
+
+function showError(out: Out, error: AppError): void {
+  const { code, message, hint } = error;
+  if (out.json) {
+    out.data({ ok: false, error: { type: "cli_error", message, code, ...(hint && { hint }) } });
+    return;
+  }
+  const prefix = code === "usage" ? "error: " : "";
+  out.error(out.paint("red", safeText(prefix + message)));
+  if (hint) out.error(safeText(hint));
+}

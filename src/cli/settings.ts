@@ -1,0 +1,27 @@
+/** The few config values that a command needs to find its gateway, read without starting anything. */
+import type { Env } from "../base/env.ts";
+import type { Paths } from "../base/paths.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+
+export type Settings = {
+  /** Undefined when the file cannot be used; asking a running gateway must work all the same. */
+  config: Config | undefined;
+  exists: boolean;
+  /** One line each. */
+  problems: string[];
+  /** With `.env` of the state folder and the config's `env` section. */
+  env: Env;
+};
+
+export async function loadSettings(env: Env, paths: Paths): Promise<Settings> {
+  const loaded = await loadConfig({ env, paths, strictVariables: false });
+  return {
+    config: loaded.config,
+    exists: loaded.exists,
+    problems: loaded.errors.map(({ path, message, line }) =>
+      [path || "file", message, line ? `(line ${line})` : ""].filter(Boolean).join(" "),
+    ),
+    env: loaded.env,
+  };
+}
