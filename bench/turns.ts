@@ -1,5 +1,5 @@
-import type { Methods } from "../src/gateway/methods/index.ts";
 /** Rows about turns: what the gateway adds to the time that the model takes. */
+import type { Methods } from "../src/gateway/methods/index.ts";
 import type { RpcClient } from "../src/protocol/client.ts";
 import type { EventFrame } from "../src/protocol/frames.ts";
 import type { Row } from "./harness.ts";

@@ -26,7 +26,7 @@ import { Delivery } from "./delivery/outbox.ts";
 import type { SessionKey } from "./flow.ts";
 import type { GatewayFlags } from "./gateway/flags.ts";
 import { embeddedUi } from "./gateway/http/ui.ts";
-import { hostsFor, platformHosts } from "./gateway/listen.ts";
+import { bindProblem, hostsFor, platformHosts } from "./gateway/listen.ts";
 import type { GatewayEvents } from "./gateway/ports.ts";
 import { runsOf } from "./gateway/runs.ts";
 import { type RunningGateway, startGateway } from "./gateway/server.ts";
@@ -158,6 +158,8 @@ async function open(
       consoleLevel: flags.verbose ? "debug" : (wanted.consoleLevel ?? "info"),
       consoleStyle: wanted.consoleStyle ?? (process.stderr.isTTY ? "pretty" : "compact"),
     });
+    const target = { file: wanted.file, maxBytes: wanted.maxFileBytes };
+    background("changing the log file", logging.redirect(target), log);
     for (const secret of [...secretsOf(config.env()), ...secretsIn(config.current())])
       logging.redact.add(secret);
   };
@@ -256,6 +258,10 @@ async function open(
     log: log.child("tailscale"),
   });
   let recovered = false;
+  const where = { ...config.current().gateway, bind };
+  const hosts = hostsFor(where);
+  const problem = bindProblem(where, hosts);
+  if (problem) log.warn(problem);
   const gateway = await startGateway({
     ports: {
       store,
@@ -280,10 +286,7 @@ async function open(
     auth: auth.current,
     bus,
     log,
-    hosts: hostsFor({
-      ...config.current().gateway,
-      bind,
-    }),
+    hosts,
     port: flags.port ?? config.env().gatewayPort ?? config.current().gateway.port,
     socketPath: paths.socketPath,
     platformHosts: () => [...platformHosts(env.vars), ...tailscale.hosts()],

@@ -1,7 +1,7 @@
+/** The whole life of a message, top to bottom: stored, routed, queued, answered, delivered. Every step is one call to the part that does it. */
 import { failedRun } from "./agent/loop.ts";
 import { isSilent, parseReply } from "./agent/text.ts";
 import { modelView } from "./agent/view.ts";
-/** The whole life of a message, top to bottom: stored, routed, queued, answered, delivered. Every step is one call to the part that does it. */
 import { AppError, toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { background } from "./base/task.ts";

@@ -53,10 +53,10 @@ export const strings = {
   pairing: "Waiting for approval",
   pairingText: "This browser must be approved once, from a device that is already signed in.",
   whereIsToken: "Where do I find it?",
-  whereIsTokenText: "The gateway made one at its first start. On its machine, this prints it:",
-  tokenCommand: "cat ~/.clawdbot/gateway-token",
+  whereIsTokenText: "On the machine that runs the gateway, this prints a link that signs you in:",
+  tokenCommand: "clawdbot dashboard",
   orLink:
-    "If you chose one yourself, it is gateway.auth.token in the config file. Or open the one-time link that the gateway prints when it starts.",
+    "The token itself is the one you chose (gateway.auth.token), or the one that the gateway made at its first start: the file gateway-token in its state directory, ~/.clawdbot.",
 
   // Chat
   conversation: "Conversation",

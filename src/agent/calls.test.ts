@@ -38,7 +38,8 @@ describe("tools", () => {
       isError: true,
       text: expect.stringContaining("Invalid arguments for echo"),
     });
-    expect(ends[1]).toEqual({ isError: true, text: "No such file." });
+    expect(ends[1]).toMatchObject({ isError: true, text: "No such file." });
+    expect(ends[1]!.details).toMatchObject({ durationMs: expect.any(Number) });
     expect(summary(events).at(-1)).toBe("end ok");
   });
 

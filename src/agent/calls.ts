@@ -56,12 +56,15 @@ async function* runBatch(
       wake();
     };
     const found = deps.tools.find((each) => each.name === call.name);
-    const result = found
+    const given = found
       ? await runTool(found, call.args, { ...tool, signal, update })
       : unknownTool(call.name, deps.tools);
+    const ms = clock.now() - startedAt;
+    // In the transcript too: after a reload the card still says how long it took.
+    const result = { ...given, details: { durationMs: ms, ...given.details } };
     results.set(call, result);
     progress.delete(call);
-    ended.push({ type: "tool_end", call, result, ms: clock.now() - startedAt });
+    ended.push({ type: "tool_end", call, result, ms });
     wake();
   };
   const stopWaiting = async (): Promise<void> => {

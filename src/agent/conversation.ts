@@ -17,7 +17,7 @@ import { toolSpec } from "../tools/tool.ts";
 import { type AgentRequest, type AnswerEvent, failedRun, runTurn } from "./loop.ts";
 import { systemPrompt, volatileContext } from "./prompt.ts";
 import { type AgentSettings, agentSettings } from "./settings.ts";
-import { estimateTokens, fitHistory, messageRoom, resultCharsFor } from "./window.ts";
+import { estimateTokens, fitHistory, messageRoom, resultCharsFor, tokensOf } from "./window.ts";
 import {
   changedFiles,
   prepareWorkspace,
@@ -114,10 +114,30 @@ export class Conversations {
 
   /** One run, from the stored history to its `end`. Never throws. */
   async *run(turn: Omit<Turn, "history">, row: TurnRow): AsyncGenerator<TurnEvent> {
+    for (const squeeze of [false, true]) {
+      let answered = false;
+      for await (const event of this.attempt(turn, row, squeeze)) {
+        const tooLong = event.type === "end" && event.error?.code === "provider_context";
+        if (tooLong && !squeeze && !answered) break;
+        answered ||= event.type === "message";
+        // The second attempt is the same run.
+        if (!(squeeze && event.type === "start")) yield event;
+        if (event.type === "end") return;
+      }
+      // The provider counts tokens in its own way: with half of the history the question can still be answered.
+      yield { type: "restart" };
+    }
+  }
+
+  private async *attempt(
+    turn: Omit<Turn, "history">,
+    row: TurnRow,
+    squeeze: boolean,
+  ): AsyncGenerator<TurnEvent> {
     const { clock } = this.deps;
     let prepared: Awaited<ReturnType<Conversations["prepare"]>>;
     try {
-      prepared = await this.prepare(turn, row);
+      prepared = await this.prepare(turn, row, squeeze);
     } catch (cause) {
       // The edge of a run: what cannot be prepared (workspace, model) is its answer.
       return yield* failedRun(toAppError(cause), clock);
@@ -129,7 +149,7 @@ export class Conversations {
     return agentSettings(this.deps.config().agents, agentId, this.deps.paths);
   }
 
-  private async prepare(turn: Omit<Turn, "history">, row: TurnRow) {
+  private async prepare(turn: Omit<Turn, "history">, row: TurnRow, squeeze: boolean) {
     const { store, clock, log, jobs, paths } = this.deps;
     const config = this.deps.config();
     const session = await store.sessions.ensure(turn.sessionKey, turn.agentId, clock.now());
@@ -161,7 +181,7 @@ export class Conversations {
       settings.defaults.contextTokens ?? Infinity,
     );
     const specs = tools.map(toolSpec).map((spec) => JSON.stringify(spec));
-    const room = messageRoom(
+    const full = messageRoom(
       { ...model.info, contextWindow },
       estimateTokens([...system, ...specs]),
     );
@@ -170,6 +190,8 @@ export class Conversations {
       resultChars: resultCharsFor(contextWindow),
     };
     const entries = await store.transcript.from(session.sessionId, session.contextFrom);
+    // A history that just filled its room is cut to half of it.
+    const room = squeeze ? Math.min(full, tokensOf(entries, view)) : full;
     const history = fitHistory(entries, room, view);
     if (history.contextFrom !== undefined)
       await store.sessions.setContextFrom(turn.sessionKey, session.sessionId, history.contextFrom);

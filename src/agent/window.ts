@@ -71,6 +71,10 @@ export function messageRoom(
 export const resultCharsFor = (contextWindow: number): number =>
   contextWindow < 40_000 ? 16_000 : contextWindow < 100_000 ? 32_000 : 64_000;
 
+/** Tokens that these entries would be for a model, estimated. */
+export const tokensOf = (entries: Entry[], options: ViewOptions = {}): number =>
+  weigh(modelView(entries, options).flatMap((m) => m.blocks)).tokens;
+
 export type History = {
   messages: Message[];
   /** Set when the history was cut now: to be stored as the session's `contextFrom`. */

@@ -296,3 +296,17 @@ test("a restart in the same process leaves no listener behind, and a line after 
   expect(before[0]).toBeGreaterThan(0);
   logging.logger("gateway").info("late");
 });
+
+test("another log file takes the lines from then on, and the first keeps its own", async () => {
+  const logging = open();
+  logging.logger("gateway").info("before");
+  const path = join(dir, "elsewhere.log");
+  await logging.redirect({ file: path });
+  logging.logger("gateway").info("after");
+  await logging.close();
+  expect(logging.file).toBe(path);
+  expect(fs.readFileSync(path, "utf8")).toContain("after");
+  expect(fs.readFileSync(path, "utf8")).not.toContain("before");
+  const first = fs.readdirSync(dir).find((name) => name !== "elsewhere.log")!;
+  expect(read(first)).toContain("before");
+});

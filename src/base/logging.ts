@@ -22,6 +22,9 @@ export type LogLevels = {
   consoleStyle: ConsoleStyle;
 };
 
+/** Where the lines of the file go; `file` is an absolute path instead of a dated file. */
+export type LogTarget = { file?: string; maxBytes?: number };
+
 export type LoggingOptions = Partial<LogLevels> & {
   /** Folder of the dated files; see `findPaths`. */
   dir: string;
@@ -46,6 +49,8 @@ export type Logging = {
   readonly file: string;
   readonly redact: Redactor;
   configure(change: Partial<LogLevels>): void;
+  /** Writes to another file from now on. Lines that wait go to the one they were meant for. */
+  redirect(target: LogTarget): Promise<void>;
   /** Resolves when every line so far is in the file. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -70,22 +75,25 @@ export function createLogging(options: LoggingOptions): Logging {
   // Before the file registers its own listener: what is summed up at the end must still reach the file.
   const onExit = () => sumUp();
   process.on("exit", onExit);
-  const file = openLogFile({
-    dir: options.dir,
-    ...(options.file && { file: options.file }),
-    clock,
-    maxBytes: options.maxBytes ?? 20 * 1024 * 1024,
-    keep: options.keep ?? 5,
-    onTrouble: (message) =>
-      show({
-        at: clock.now(),
-        level: "warn",
-        subsystem: "log",
-        message,
-        data: undefined,
-        times: 1,
-      }),
-  });
+  const openFile = ({ file: path, maxBytes }: LogTarget) =>
+    openLogFile({
+      dir: options.dir,
+      ...(path && { file: path }),
+      clock,
+      maxBytes: maxBytes ?? 20 * 1024 * 1024,
+      keep: options.keep ?? 5,
+      onTrouble: (message) =>
+        show({
+          at: clock.now(),
+          level: "warn",
+          subsystem: "log",
+          message,
+          data: undefined,
+          times: 1,
+        }),
+    });
+  let target: LogTarget = { file: options.file, maxBytes: options.maxBytes };
+  let file = openFile(target);
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const put = (records: LogRecord[]): void => {
@@ -135,6 +143,13 @@ export function createLogging(options: LoggingOptions): Logging {
       return file.path();
     },
     configure: (change) => void Object.assign(levels, change),
+    async redirect(wanted) {
+      if (wanted.file === target.file && wanted.maxBytes === target.maxBytes) return;
+      const before = file;
+      target = wanted;
+      file = openFile(wanted);
+      await before.close();
+    },
     async flush() {
       sumUp();
       await file.flush();

@@ -40,6 +40,10 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Overview of gateway, model, agents and sessions; works while the gateway is down.",
     load: async () => (await import("./commands/status.ts")).status,
   },
+  dashboard: {
+    doc: "Print a link that opens the Control UI and signs you in.",
+    load: async () => (await import("./commands/dashboard.ts")).dashboard,
+  },
   agent: {
     doc: "Send one message to the agent and print its answer.",
     load: async () => (await import("./commands/agent.ts")).agent,

@@ -1,7 +1,7 @@
+/** `gateway --force`: ends the processes that listen on the gateway's port, and waits until it is free. */
 import { AppError, errnoOf } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
 import { systemClock } from "../base/time.ts";
-/** `gateway --force`: ends the processes that listen on the gateway's port, and waits until it is free. */
 import type { PortOwner } from "../gateway/port-owner.ts";
 import { portOwners } from "../gateway/port-owner.ts";
 

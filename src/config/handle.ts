@@ -1,8 +1,8 @@
-import { VERSION } from "../base/brand.ts";
 /**
  * The open config of a running process: what is in force now, changes to the file, and changes of the file.
  * One handle per process; everything that needs the config is given it, or its section, by app.ts.
  */
+import { VERSION } from "../base/brand.ts";
 import type { Env } from "../base/env.ts";
 import { errnoOf } from "../base/errors.ts";
 import { removeStaleTemps } from "../base/fs.ts";

@@ -54,7 +54,7 @@ export const UNREAD: readonly string[] = [
   "gateway.auth.rateLimit.exemptLoopback",
   "gateway.controlUi.{allowInsecureAuth,dangerouslyDisableDeviceAuth}",
   "gateway.remote.{sshIdentity,sshTarget,tlsFingerprint,transport}",
-  "logging.{file,maxFileBytes,redactPatterns,redactSensitive}",
+  "logging.{redactPatterns,redactSensitive}",
   "messages.queue.{cap,debounceMs,debounceMsByChannel,drop}",
   "session.{dmScope,idleMinutes,identityLinks,reset,resetByChannel,resetByType,resetTriggers,scope}",
   "tools.exec.{node,safeBins}",

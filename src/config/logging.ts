@@ -24,7 +24,7 @@ export const LoggingConfig = z
     maxFileBytes: z
       .int()
       .min(1024)
-      .default(100 * 1024 * 1024)
+      .default(20 * 1024 * 1024)
       .meta({
         title: "Largest log file",
         description: "In bytes; then a new one is begun.",

@@ -1,7 +1,8 @@
-/** Opening the sockets: the addresses of a bind mode, the retries on a taken port, the Unix socket. */
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
+/** Opening the sockets: the addresses of a bind mode, the retries on a taken port, the Unix socket. */
+import { join } from "node:path";
 
 import type { Server } from "bun";
 
@@ -40,6 +41,24 @@ export function hostsFor({
   if (bind === "tailnet" && tailnet) return [tailnet.address, "127.0.0.1"];
   if (bind === "custom" && customBindHost) return [customBindHost];
   return loopback;
+}
+
+/** Where a person on this machine opens the Control UI; `urls` are those of the running gateway. */
+export function pageUrl(urls: string[], basePath: string): string {
+  const page = urls[0]!.replace(/^ws/, "http").replace("0.0.0.0", "127.0.0.1");
+  return page + join("/", basePath, "/");
+}
+
+/** Why the gateway does not listen where the config says, in one sentence; undefined when it does. */
+export function bindProblem(
+  { bind, customBindHost }: Pick<GatewayConfig, "bind" | "customBindHost">,
+  hosts: string[],
+): string | undefined {
+  if (bind === "custom" && !customBindHost)
+    return "gateway.bind is custom, but gateway.customBindHost is not set; only this machine can connect";
+  if (bind === "tailnet" && hosts[0] === "127.0.0.1")
+    return "gateway.bind is tailnet, but this machine has no Tailscale address; only this machine can connect";
+  return undefined;
 }
 
 /** Public names that hosting platforms give to an app in its environment. */

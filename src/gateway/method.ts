@@ -42,6 +42,8 @@ export interface GatewaySide {
   runsStopping(key: SessionKey, reason: StopReason, runId?: string): void;
   /** Appends a message of the assistant without a run and shows it to everybody. Gives its id; undefined when there is no such session. */
   say(key: SessionKey, text: string): Promise<string | undefined>;
+  /** A link to the Control UI that signs in once. */
+  signInLink(): string;
   now(): number;
 }
 

@@ -4,7 +4,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Accepted } from "../channels/channel.ts";
 import type { Config } from "../config/schema.ts";
 import type { ConfigSnapshot } from "../config/snapshot.ts";
-import type { Inbound, SessionKey, ToolCall, TurnEvent, TurnStatus } from "../flow.ts";
+import type { Inbound, ModelChoice, SessionKey, ToolCall, TurnEvent, TurnStatus } from "../flow.ts";
 import type { ModelInfo } from "../providers/provider.ts";
 import type { Store } from "../store/store.ts";
 
@@ -34,8 +34,9 @@ export type RunEnd = {
   status: TurnStatus;
   startedAt?: number;
   endedAt?: number;
-  /** Text of the last assistant message. */
+  /** Text of the last assistant message, and who gave it. */
   text?: string;
+  model?: ModelChoice;
   error?: { code: string; message: string; hint?: string };
 };
 

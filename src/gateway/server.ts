@@ -21,7 +21,7 @@ import { httpApp } from "./http/app.ts";
 import type { UiSource } from "./http/assets.ts";
 import { refuseUpgrade } from "./http/upgrade.ts";
 import { Hub } from "./hub.ts";
-import { type HttpServer, listenTcp, listenUnix, type OpenServer } from "./listen.ts";
+import { type HttpServer, listenTcp, listenUnix, type OpenServer, pageUrl } from "./listen.ts";
 import { cleanText, RepeatLog } from "./log/repeat-log.ts";
 import { TrafficLog, type WsLog } from "./log/traffic-log.ts";
 import type { GatewaySide, MethodContext, MethodTable } from "./method.ts";
@@ -127,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     spellRun: (runId, spelled) => feed.spell(runId, spelled),
     runsStopping: (key, reason, runId) => feed.stopping(key, reason, runId),
     say,
+    signInLink: () => `${pageUrl(urls, settings().controlUi.basePath)}#ticket=${tickets.create()}`,
     now,
   };
   const ws = new WsServer({

@@ -1,5 +1,5 @@
-import { AppError } from "../base/errors.ts";
 /** Sessions in the shapes of the original: the row of a list, the entry of a session store. */
+import { AppError } from "../base/errors.ts";
 import type { Config } from "../config/schema.ts";
 import type { SessionKey } from "../flow.ts";
 import { canonicalKey, kindOfKey, parseKey, sessionKey } from "../protocol/session-key.ts";

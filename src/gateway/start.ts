@@ -1,6 +1,4 @@
 /** The first and the last thing of a start: the lock, the secret, and the lines that say where the gateway is. Called by app.ts. */
-import { join } from "node:path";
-
 import { VERSION } from "../base/brand.ts";
 import { AppError } from "../base/errors.ts";
 import { acquireLock, type Lock } from "../base/lock.ts";
@@ -9,6 +7,7 @@ import type { Logging } from "../base/logging.ts";
 import type { Paths } from "../base/paths.ts";
 import type { ConfigHandle } from "../config/handle.ts";
 import type { GatewayFlags } from "./flags.ts";
+import { pageUrl } from "./listen.ts";
 import type { GatewayAuth } from "./ports.ts";
 import { loadGeneratedToken, secretFor, startProblems } from "./secret.ts";
 import type { RunningGateway } from "./server.ts";
@@ -72,7 +71,7 @@ export function sayStarted(
   { log, logging, auth, basePath }: { log: Logger; logging: Logging; auth: Auth; basePath: string },
 ): void {
   for (const url of gateway.urls) log.info(`listening on ${url} (PID ${process.pid})`);
-  const page = `${gateway.urls[0]!.replace(/^ws/, "http").replace("0.0.0.0", "127.0.0.1")}${join("/", basePath, "/")}`;
+  const page = pageUrl(gateway.urls, basePath);
   if (auth.generated)
     logging.tell(
       "gateway",

@@ -1,5 +1,5 @@
 /** What is going on right now, per session: the running turn and the messages that wait. In memory; the store has the durable side. */
-import type { Message, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
+import type { Message, ModelChoice, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 
 /** One run in progress. Its streamed text is kept for a page that reloads in the middle. */
@@ -12,8 +12,9 @@ export type ActiveRun = {
   text: string;
   thinking: string;
   tools: Map<string, { call: ToolCall; output?: string }>;
-  /** Text of the last finished answer. */
+  /** Text of the last finished answer, and who gave it. */
   answer?: string;
+  choice?: ModelChoice;
   /** All accepted messages that this run answers, its own first. */
   answers: string[];
 };
@@ -33,7 +34,7 @@ export function observe(run: ActiveRun, event: TurnEvent): void {
     run.thinking = "";
     if (event.type === "message" && event.message.role === "tool") run.tools.clear();
     if (event.type === "message" && event.message.role === "assistant")
-      run.answer = textOf(event.message);
+      Object.assign(run, { answer: textOf(event.message), choice: event.choice ?? run.choice });
   } else if (event.type === "tool_start") run.tools.set(event.call.id, { call: event.call });
   else if (event.type === "tool_update")
     run.tools.set(event.call.id, { call: event.call, output: event.text });

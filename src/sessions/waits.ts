@@ -1,6 +1,6 @@
 /** Who waits for a run, and how runs that are over are described. The RPC `agent.wait` and the second answer of `agent` stand on it. */
 import { type Clock } from "../base/time.ts";
-import type { TurnEvent, TurnStatus } from "../flow.ts";
+import type { ModelChoice, TurnEvent, TurnStatus } from "../flow.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 import { type ActiveRun, textOf } from "./desk.ts";
 
@@ -9,8 +9,9 @@ export type RunOutcome = {
   status: TurnStatus;
   startedAt?: number;
   endedAt?: number;
-  /** Text of the last answer. */
+  /** Text of the last answer, and who gave it. */
   text?: string;
+  model?: ModelChoice;
   error?: { code: string; message: string; hint?: string };
 };
 
@@ -66,6 +67,7 @@ export class Waits {
         startedAt: run.startedAt,
         endedAt: end.at,
         text: run.answer,
+        model: run.choice,
         error: error && { code: error.code, message: error.message, hint: error.hint },
       });
   }
@@ -95,6 +97,7 @@ export class Waits {
       startedAt: row.startedAt,
       endedAt: row.endedAt,
       text: answer?.kind === "message" ? textOf(answer.message) : undefined,
+      model: answer?.kind === "message" ? answer.choice : undefined,
       error: row.error,
     };
   }

@@ -303,7 +303,8 @@ describe("agent", () => {
     const first = await client.frame((f) => f.id === id);
     expect(first.payload).toMatchObject({ runId: "ag-1", status: "accepted" });
     expect(first.payload.acceptedAt).toBeNumber();
-    await rig.runs.end("ag-1", { status: "ok", text: "done" });
+    const model = { provider: "demo", model: "demo", ref: "demo/demo" };
+    await rig.runs.end("ag-1", { status: "ok", text: "done", model });
     const second = await client.frame((f) => f.id === id && f.payload?.status === "ok");
     expect(second.payload).toMatchObject({
       runId: "ag-1",
@@ -574,4 +575,23 @@ test("the local socket needs no token", async () => {
   expect((await c.connect({ auth: undefined })).ok).toBe(true);
   expect((await c.request("status", {})).ok).toBe(true);
   c.socket.close();
+});
+
+describe("dashboard.link", () => {
+  test("gives a link that signs in once, to administrators only", async () => {
+    const { url } = await client.call("dashboard.link", {});
+    const [page, ticket] = url.split("#ticket=");
+    expect(page).toBe(rig.url.replace("ws", "http"));
+    const signIn = () =>
+      fetch(`${page}api/sign-in`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ ticket }),
+      });
+    expect((await signIn()).status).toBe(200);
+    expect((await signIn()).status).not.toBe(200);
+    const reader = await signedIn(rig.url, { scopes: ["operator.read"] });
+    expect((await reader.request("dashboard.link", {})).ok).toBe(false);
+    reader.socket.close();
+  });
 });

@@ -1,5 +1,6 @@
 /** `config …`: the config file, read and edited in place. */
 import { AppError } from "../../base/errors.ts";
+import { readLock } from "../../base/lock.ts";
 import { jsonSchema } from "../../base/schema.ts";
 import type { EditResult } from "../../config/ops.ts";
 import { getAll, getValue, setValue, unsetValue, validateFile } from "../../config/ops.ts";
@@ -135,10 +136,11 @@ export const schema = command({
 });
 
 /** Keys that only the program writes are no news to the user. */
-function printEdit({ out }: Cli, verb: string, path: string, result: EditResult): void {
+function printEdit({ out, paths }: Cli, verb: string, path: string, result: EditResult): void {
   const changed = result.changed.filter((key) => !key.startsWith("meta."));
   if (out.json) return out.data({ ok: true, ...result, changed });
   for (const warning of result.warnings) out.note(`warning: ${warning}`);
-  const restart = result.needRestart.length > 0 ? " Restart the gateway to apply." : "";
+  const running = result.needRestart.length > 0 && readLock(paths.lockPath).held;
+  const restart = running ? " The running gateway restarts itself to apply it." : "";
   out.line(changed.length > 0 ? `${verb} ${path}.${restart}` : `${path} was so already.`);
 }

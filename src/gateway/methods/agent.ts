@@ -89,8 +89,6 @@ async function finalAnswer(
     });
     return { ok: false, payload: { runId, status: "error", summary: message }, error };
   }
-  const ref = row?.settings.model ?? (await ctx.models.defaultRef(row?.agentId ?? "main"));
-  const at = ref.indexOf("/");
   return {
     ok: true,
     payload: {
@@ -103,8 +101,8 @@ async function finalAnswer(
           durationMs: Math.max(0, (end.endedAt ?? 0) - (end.startedAt ?? end.endedAt ?? 0)),
           agentMeta: {
             sessionId: row?.sessionId,
-            provider: ref.slice(0, Math.max(0, at)),
-            model: ref.slice(at + 1),
+            provider: end.model?.provider,
+            model: end.model?.model,
             ...(row ? { usage: wireUsage(row.usage) } : {}),
           },
           ...(end.status === "aborted" ? { aborted: true } : {}),

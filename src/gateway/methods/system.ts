@@ -17,6 +17,16 @@ export const system = {
     },
   }),
 
+  "dashboard.link": method({
+    doc: "A link to the Control UI that signs in once, within ten minutes.",
+    scope: "operator.admin",
+    params: z.object({}),
+    result: z.object({ url: z.string() }),
+    async run(_, { gateway }) {
+      return { url: gateway.signInLink() };
+    },
+  }),
+
   "last-heartbeat": method({
     doc: "The last heartbeat, or null when there was none.",
     scope: "operator.read",

@@ -106,8 +106,10 @@ function fenced(text: string): string {
 
 /** The first text of the newest user message; what stands behind it in that message is context, not the user. */
 function newest(messages: Message[]): string {
-  const message = messages.findLast((m) => m.role === "user");
-  const text = message?.blocks.find((b) => b.type === "text");
+  const text = messages
+    .filter((m) => m.role === "user")
+    .map((m) => m.blocks.find((b) => b.type === "text"))
+    .findLast((b) => b?.type === "text" && !b.text.startsWith("[context]"));
   // Channels put who and when in brackets before the words.
   return text?.type === "text" ? text.text.replace(/^\s*(\[[^\]\n]*\]\s*)+/, "").trim() : "";
 }
