@@ -11,7 +11,7 @@ import type { ModelInfo } from "../providers/provider.ts";
 import type { NewEntry, SessionRow, Store, TurnRow } from "../store/store.ts";
 import { childEnv } from "../tools/environment.ts";
 import type { JobExit, Jobs } from "../tools/jobs.ts";
-import { allowedTools, policiesFor } from "../tools/policy.ts";
+import { allowedTools, policiesFor, SUBAGENT_POLICY } from "../tools/policy.ts";
 import { TOOLS } from "../tools/registry.ts";
 import { toolSpec } from "../tools/tool.ts";
 import { type AgentRequest, type AnswerEvent, failedRun, runTurn } from "./loop.ts";
@@ -162,6 +162,7 @@ export class Conversations {
         tools: config.tools,
         agent: settings.entry?.tools,
         model: { provider: model.info.provider, model: model.info.id },
+        ...(isSubagent(turn.sessionKey) && { subagent: SUBAGENT_POLICY }),
       }),
     );
     const snapshot = await this.snapshot(settings, session);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { headAndTail, isSilent, maybeSilent, parseReply } from "./text.ts";
+import { headAndTail, isSilent, parseReply } from "./text.ts";
 
 describe("a reply is silent", () => {
   test.each([
@@ -15,12 +15,6 @@ describe("a reply is silent", () => {
     "not otherwise: %j",
     (reply) => expect(isSilent(reply)).toBe(false),
   );
-  test("or may still become silent while it is streamed", () => {
-    expect(["", " N", "NO_RE", "NO_REPLY", "NO_REPLY."].map(maybeSilent)).toEqual(
-      Array(5).fill(true),
-    );
-    expect(["No", "NO_REPLYX", "x NO"].map(maybeSilent)).toEqual([false, false, false]);
-  });
 });
 
 describe("reply tags", () => {

@@ -10,12 +10,6 @@ const ENDS_SILENT = new RegExp(`(?<!\\w)${SILENT_REPLY}\\W*$`);
 export const isSilent = (reply: string): boolean =>
   OPENS_SILENT.test(reply) || ENDS_SILENT.test(reply);
 
-/** True while a streamed reply may still turn out to be silent, so that a preview is held back. */
-export const maybeSilent = (soFar: string): boolean => {
-  const text = soFar.trimStart();
-  return SILENT_REPLY.startsWith(text) || OPENS_SILENT.test(text);
-};
-
 export type Reply = {
   /** Without the tags, trimmed. */
   text: string;

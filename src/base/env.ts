@@ -132,7 +132,6 @@ export const PLAIN = {
 } as const satisfies Record<string, string>;
 
 export type PrefixedName = keyof typeof PREFIXED;
-export type PlainName = keyof typeof PLAIN;
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<Camel<Tail>>}`

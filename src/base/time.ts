@@ -22,15 +22,6 @@ export const systemClock: Clock = {
     }),
 };
 
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `90s`, `1.5h`, `250ms` as ms; a bare number is in `unit`. Undefined when it is not a duration. */
-export function parseDuration(text: string, unit: "ms" | "s" | "m" = "ms"): number | undefined {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$/i.exec(text);
-  if (!match) return undefined;
-  return Math.round(Number(match[1]) * UNITS[(match[2] ?? unit).toLowerCase()]!);
-}
-
 /** `45s`, `5m`, `3h`, `2d`: the largest whole unit, for lists and status lines. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

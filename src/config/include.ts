@@ -160,8 +160,3 @@ function merge(under: Node, over: Node): Node {
     members: [...members, ...over.members.filter((m) => !memberOf(under, m.key))],
   };
 }
-
-/** The file below the main one that a value comes from, or undefined when the main file itself has it. */
-export function foreignFile(node: Node, main: string): string | undefined {
-  return node.doc.name === main ? undefined : node.doc.name;
-}

@@ -4,8 +4,9 @@ import type { AppError } from "../base/errors.ts";
 import type { Accepted } from "../channels/channel.ts";
 import type { Config } from "../config/schema.ts";
 import type { ConfigSnapshot } from "../config/snapshot.ts";
-import type { Inbound, ModelChoice, SessionKey, ToolCall, TurnEvent, TurnStatus } from "../flow.ts";
+import type { Inbound, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
 import type { ModelInfo } from "../providers/provider.ts";
+import type { RunOutcome } from "../sessions/waits.ts";
 import type { Store } from "../store/store.ts";
 
 /** One event of a run on the in-process bus. `seq` is contiguous from 1 per run. */
@@ -29,16 +30,7 @@ export type LiveRun = {
   tools: { call: ToolCall; output?: string }[];
 };
 
-export type RunEnd = {
-  runId: string;
-  status: TurnStatus;
-  startedAt?: number;
-  endedAt?: number;
-  /** Text of the last assistant message, and who gave it. */
-  text?: string;
-  model?: ModelChoice;
-  error?: { code: string; message: string; hint?: string };
-};
+export type { RunOutcome as RunEnd };
 
 export interface Runs {
   /** Takes a message that a signed-in client typed. Resolves when it is durable; throws AppError when it was not taken. */
@@ -46,7 +38,7 @@ export interface Runs {
   /** Stops the running and waiting turns of a session (or just `runId`). Gives the ids that were stopped. */
   abort(sessionKey: SessionKey, runId?: string): Promise<string[]>;
   /** Resolves when the run is over, or with undefined after `timeoutMs` or for an id that was never accepted. */
-  wait(runId: string, timeoutMs: number): Promise<RunEnd | undefined>;
+  wait(runId: string, timeoutMs: number): Promise<RunOutcome | undefined>;
   /** Runs in progress of one session, oldest first. */
   live(sessionKey: SessionKey): LiveRun[];
   /** Accepted messages that wait behind the running turn, oldest first; they are not in the transcript yet. */

@@ -1,9 +1,10 @@
+import { rm } from "node:fs/promises";
+
 /**
  * The gateway: HTTP and WebSocket on one port, and the same on a Unix socket for programs of this machine.
  * app.ts starts it with everything it may touch; what it must not do is know how a message is answered.
  */
-import { rm } from "node:fs/promises";
-
+import { remoteText } from "../base/log-lines.ts";
 import type { Logger } from "../base/log.ts";
 import { background } from "../base/task.ts";
 import { systemClock } from "../base/time.ts";
@@ -22,7 +23,7 @@ import type { UiSource } from "./http/assets.ts";
 import { refuseUpgrade } from "./http/upgrade.ts";
 import { Hub } from "./hub.ts";
 import { type HttpServer, listenTcp, listenUnix, type OpenServer, pageUrl } from "./listen.ts";
-import { cleanText, RepeatLog } from "./log/repeat-log.ts";
+import { RepeatLog } from "./log/repeat-log.ts";
 import { TrafficLog, type WsLog } from "./log/traffic-log.ts";
 import type { GatewaySide, MethodContext, MethodTable } from "./method.ts";
 import { identityOf } from "./methods/agent.ts";
@@ -239,7 +240,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         return upgrading ? upgrade(request, server, peer) : app.fetch(request, { peer });
       },
       error(cause: Error) {
-        abuse.warn("an HTTP request could not be read", { error: cleanText(cause.message) });
+        abuse.warn("an HTTP request could not be read", { error: remoteText(cause.message) });
         return new Response("Bad Request\n", { status: 400 });
       },
     };

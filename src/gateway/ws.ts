@@ -1,7 +1,8 @@
-/** The WebSocket side: from the upgrade to the last frame. Who may come in is decided in handshake.ts, what is answered in method.ts. */
 import type { WebSocketHandler } from "bun";
 
 import { toAppError } from "../base/errors.ts";
+/** The WebSocket side: from the upgrade to the last frame. Who may come in is decided in handshake.ts, what is answered in method.ts. */
+import { remoteText } from "../base/log-lines.ts";
 import type { Logger } from "../base/log.ts";
 import { background } from "../base/task.ts";
 import { MAX_PAYLOAD, MAX_PAYLOAD_BEFORE_CONNECT, RequestFrame } from "../protocol/frames.ts";
@@ -10,7 +11,7 @@ import { WaitingRoom } from "./access/waiting-room.ts";
 import { Connection, type Socket, type SocketData } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import { parseJson } from "./json.ts";
-import { cleanText, type RepeatLog } from "./log/repeat-log.ts";
+import { type RepeatLog } from "./log/repeat-log.ts";
 import type { TrafficLog } from "./log/traffic-log.ts";
 import {
   dispatch,
@@ -121,14 +122,14 @@ export class WsServer {
       this.options.left(connection);
       return this.logWebchat("webchat disconnected", connection, {
         code,
-        reason: cleanText(reason),
+        reason: remoteText(reason),
       });
     }
     if (code === 1009 || code === 1006 || code === 1007)
       this.options.abuse.warn("closed before connect", {
         ip: connection.peer.ip,
         code,
-        reason: cleanText(reason),
+        reason: remoteText(reason),
       });
   }
 
@@ -139,7 +140,7 @@ export class WsServer {
       conn: id,
       remote: peer.ip,
       client: client.id,
-      version: cleanText(client.version),
+      version: remoteText(client.version),
       ...data,
     });
   }
@@ -176,7 +177,7 @@ export class WsServer {
     const { id, method } = frame.data;
     if (method !== "connect") {
       const text = "invalid handshake: first request must be connect";
-      abuse.warn("first request is not connect", { ip, method: cleanText(method) });
+      abuse.warn("first request is not connect", { ip, method: remoteText(method) });
       return connection.refuse(id, { code: "INVALID_REQUEST", message: text }, 1008, text);
     }
     if (connection.greeting) return connection.close(1008, "invalid request frame");
@@ -204,7 +205,7 @@ export class WsServer {
       abuse.warn(logLine(outcome.log), {
         conn: connection.id,
         ip: connection.peer.ip,
-        reason: cleanText(outcome.log),
+        reason: remoteText(outcome.log),
         ...(connection.peer.unknownProxy
           ? { hint: "A proxy stands in between that gateway.trustedProxies does not name." }
           : {}),

@@ -40,7 +40,3 @@ export function resolveAlias(text: string, known: Known): string | undefined {
   const refs = Object.hasOwn(ALIASES, wanted) ? ALIASES[wanted] : undefined;
   return refs?.find((ref) => Object.hasOwn(known, ref)) ?? refs?.[0];
 }
-
-/** The built-in alias of a ref, for lists. */
-export const builtInAlias = (ref: string): string | undefined =>
-  Object.keys(ALIASES).find((alias) => ALIASES[alias]!.includes(ref));

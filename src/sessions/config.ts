@@ -19,7 +19,6 @@ const Reset = z
     }),
   })
   .meta({ title: "Reset" });
-export type SessionReset = z.output<typeof Reset>;
 
 export const SessionConfig = z
   .looseObject({

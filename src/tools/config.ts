@@ -86,7 +86,6 @@ const Exec = z
   })
   .prefault({})
   .meta({ title: "Commands" });
-export type ExecConfig = z.output<typeof Exec>;
 
 export const ToolsConfig = z
   .looseObject({

@@ -54,12 +54,6 @@ export const SUBAGENT_POLICY: ToolPolicy = {
   ],
 };
 
-/** The default inside a sandbox; the ids of the channels, which are tools of their own there, are denied as well. */
-export const sandboxPolicy = (channelIds: string[]): ToolPolicy => ({
-  allow: [...RUNTIME, ...FS, "image", ...SESSIONS],
-  deny: ["browser", "canvas", "nodes", "cron", "gateway", ...channelIds],
-});
-
 const ALIASES: Record<string, string> = { bash: "exec", "apply-patch": "apply_patch" };
 
 /** The tool's own name for what a model or a config calls it. */

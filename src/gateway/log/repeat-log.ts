@@ -3,11 +3,6 @@ import type { Logger } from "../../base/log.ts";
 /** At most one line per kind in this time, in ms. */
 const QUIET_MS = 10_000;
 
-/** Text of a stranger as it may stand in a log: printable, one line, at most 256 characters. */
-export const cleanText = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, " ").slice(0, 256);
-
 /** A log that a flood cannot fill: the first of a kind is written at once, the rest of ten seconds as one line with `×N`. */
 export class RepeatLog {
   private readonly kinds = new Map<string, { held: number; data: Record<string, unknown> }>();

@@ -1,8 +1,8 @@
 /** What the WebSocket carries, as log lines (`--ws-log`). Names, times and sizes only: never a parameter or a payload. */
+import { remoteText } from "../../base/log-lines.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ResponseFrame } from "../../protocol/frames.ts";
 import type { GatewayFlags } from "../flags.ts";
-import { cleanText } from "./repeat-log.ts";
 
 export type WsLog = GatewayFlags["wsLog"];
 
@@ -40,7 +40,7 @@ export class TrafficLog {
     const code = (error?.details as { code?: string } | undefined)?.code ?? error?.code;
     const data = {
       // Whoever calls chooses the name; long or odd ones must not spoil the line.
-      method: cleanText(method).slice(0, 64),
+      method: remoteText(method).slice(0, 64),
       ok,
       ms: Math.round(ms),
       conn: short(conn),
