@@ -3,18 +3,13 @@ import { AppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { ArgSpec, ArgSpecs } from "./command.ts";
 
-export type Words = {
-  /** Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it. */
-  canonical: string[];
-  /** Only with `lenient`: flags that nobody knows. */
-  ignored: string[];
-};
-
-/** Throws `usage` with the nearest known flag in the hint. */
-export function readWords(raw: string[], specs: ArgSpecs, lenient: boolean): Words {
+/**
+ * Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it.
+ * Throws `usage` with the nearest known flag in the hint.
+ */
+export function readWords(raw: string[], specs: ArgSpecs): string[] {
   const flags: string[] = [];
   const positional: string[] = [];
-  const ignored: string[] = [];
   for (let i = 0; i < raw.length; i++) {
     const word = raw[i]!;
     if (word === "--") {
@@ -28,13 +23,8 @@ export function readWords(raw: string[], specs: ArgSpecs, lenient: boolean): Wor
     const equals = word.indexOf("=");
     const flag = equals < 0 ? word : word.slice(0, equals);
     const found = findFlag(flag, specs);
-    if (!found && lenient) {
-      ignored.push(flag);
-      // A value that belongs to it, as in `--token abc`, must not become a positional word.
-      if (equals < 0 && raw[i + 1] !== undefined && !isFlag(raw[i + 1]!)) i++;
-    } else if (!found) {
-      throw unknownFlag(flag, specs);
-    } else if (found.spec.type === "boolean") {
+    if (!found) throw unknownFlag(flag, specs);
+    if (found.spec.type === "boolean") {
       const value = equals < 0 ? "true" : word.slice(equals + 1);
       flags.push(`--${found.name}=${found.negated ? "false" : value}`);
     } else {
@@ -43,7 +33,7 @@ export function readWords(raw: string[], specs: ArgSpecs, lenient: boolean): Wor
     }
   }
   checkPositional(positional, specs);
-  return { canonical: [...flags, "--", ...positional], ignored };
+  return [...flags, "--", ...positional];
 }
 
 /** `-5` is a value, not a flag. */

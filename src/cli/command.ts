@@ -49,8 +49,6 @@ export type Command = {
   examples: [line: string, what: string][];
   /** More for the help, below the options. */
   notes?: string;
-  /** Unknown flags are a warning: scripts of the original pass flags here that it never looked at. */
-  lenient?: boolean;
   citty: CommandDef;
 };
 
@@ -64,7 +62,6 @@ export function command<const A extends ArgSpecs>(def: {
   args: A;
   examples: [line: string, what: string][];
   notes?: string;
-  lenient?: boolean;
   /** False for a command without a result of its own. */
   json?: false;
   run(args: ArgValues<A & typeof SHARED>, cli: Cli): Promise<number | void>;
@@ -83,8 +80,8 @@ export function command<const A extends ArgSpecs>(def: {
     run: (context) =>
       def.run(context.args as unknown as ArgValues<A & typeof SHARED>, context.data as Cli),
   });
-  const { doc, examples, notes, lenient } = def;
-  return { doc, args, examples, ...(notes && { notes }), ...(lenient && { lenient }), citty };
+  const { doc, examples, notes } = def;
+  return { doc, args, examples, ...(notes && { notes }), citty };
 }
 
 /** How a command finds the gateway; see rpc.ts. */

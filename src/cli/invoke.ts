@@ -28,9 +28,8 @@ export async function invoke(invocation: Invocation): Promise<number> {
     showCommandHelp(out, name, path, command, commandsBelow(path));
     return 0;
   }
-  const { canonical, ignored } = readWords(words, command.args, command.lenient ?? false);
+  const canonical = readWords(words, command.args);
   for (const warning of env.warnings) out.note(warning);
-  for (const flag of ignored) out.note(`warning: unknown option '${flag}' is ignored`);
   const cli: Cli = {
     name,
     profileFlag: profile ? ` --profile ${profile}` : "",

@@ -48,13 +48,6 @@ test("the other commands know the original's flags", async () => {
   await has("config set", "json");
 });
 
-test("commands whose unknown flags the original ignored do so here", async () => {
-  for (const path of ["health", "status", "sessions"])
-    expect((await load(path)).lenient).toBe(true);
-  for (const path of ["gateway", "logs", "agent", "config get"])
-    expect((await load(path)).lenient).toBeUndefined();
-});
-
 test("every command explains itself with an example that begins with its own name", async () => {
   for (const path of Object.keys(COMMANDS)) {
     const command = await load(path);

@@ -319,6 +319,8 @@ describe("broken requests", () => {
     );
     await new Promise((resolve) => socket.once("close", resolve));
     expect((await get("/healthz")).status).toBe(200);
+    while (!rig.logs.some((l) => l.message === "a request body was cut off"))
+      await new Promise((resolve) => setImmediate(resolve));
     expect(rig.logs.filter((l) => l.level === "error")).toEqual([]);
   });
 

@@ -98,7 +98,7 @@ async function problemOf(given: string[], loose: boolean): Promise<string | unde
   if (!row) return "no such command";
   const rest = words.slice(path.split(" ").length).filter((word) => !/^(?:--help|-h)$/.test(word));
   try {
-    readWords(rest, (await row.load()).args, false);
+    readWords(rest, (await row.load()).args);
   } catch (cause) {
     const message = String(cause);
     return loose && /missing argument|needs a value/.test(message) ? undefined : message;

@@ -36,7 +36,6 @@ const ARGS = {
 export const health = command({
   doc: "Ask the running gateway whether it is well. Exit code 1 when it does not answer.",
   args: ARGS,
-  lenient: true,
   examples: [
     ["health", "one look"],
     ["health --json", "the whole summary, for scripts"],

@@ -21,7 +21,6 @@ export const sessions = command({
     verbose: { type: "boolean", description: "Kept for scripts; has no effect." },
     ...GATEWAY_ARGS,
   },
-  lenient: true,
   examples: [
     ["sessions", "the newest 100"],
     ["sessions --active 60", "those of the last hour"],

@@ -73,7 +73,6 @@ export const status = command({
     debug: { type: "boolean", description: "The same as --all." },
     ...GATEWAY_ARGS,
   },
-  lenient: true,
   examples: [
     ["status", "the overview"],
     ["status --all", "with everything that a bug report needs"],

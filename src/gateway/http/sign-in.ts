@@ -6,6 +6,7 @@ import type { Guard } from "../access/auth.ts";
 import type { Peer } from "../access/origin.ts";
 import type { Tickets } from "../access/tickets.ts";
 import { parseJson } from "../json.ts";
+import type { RepeatLog } from "../log/repeat-log.ts";
 
 const MAX_BODY = 4_096;
 const Body = z.object({ ticket: z.string().min(20).max(200) });
@@ -23,10 +24,11 @@ const failure = (status: number, message: string, headers = {}) =>
   json({ error: { message } }, status, headers);
 
 /** Reads at most `MAX_BODY` bytes, then parses. Throws bad_request for anything that is not `{ticket}`. */
-async function ticketOf(request: Request): Promise<string> {
+async function ticketOf(request: Request, cut: () => void): Promise<string> {
   const length = Number(request.headers.get("content-length") ?? "0");
   if (length > MAX_BODY) throw new AppError("bad_request", "The body is too large.");
   const body = await request.text().then(undefined, (cause: unknown) => {
+    cut();
     throw new AppError("bad_request", "The body was cut.", { cause });
   });
   if (body.length > MAX_BODY) throw new AppError("bad_request", "The body is too large.");
@@ -38,7 +40,7 @@ async function ticketOf(request: Request): Promise<string> {
 export async function signIn(
   request: Request,
   peer: Peer,
-  { guard, tickets }: { guard: Guard; tickets: Tickets },
+  { guard, tickets, abuse }: { guard: Guard; tickets: Tickets; abuse: RepeatLog },
 ): Promise<Response> {
   if (request.method !== "POST") return failure(405, "Method Not Allowed", { allow: "POST" });
   // A form of another site cannot send this type without a preflight, and preflights are refused.
@@ -51,7 +53,9 @@ export async function signIn(
     });
   let ticket: string;
   try {
-    ticket = await ticketOf(request);
+    ticket = await ticketOf(request, () =>
+      abuse.warn("a request body was cut off", { ip: peer.ip }),
+    );
   } catch (cause) {
     if (cause instanceof AppError) return failure(400, cause.message);
     throw cause;
