@@ -3,7 +3,15 @@
  * Prints name, size, SHA-256 and time of each, and ends with 1 and a remedy when one fails.
  */
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 
 import pkg from "./package.json";
@@ -45,7 +53,10 @@ function fail(message: string): never {
 async function build(target: string | undefined, outdir: string): Promise<string> {
   const suffix = target ? `-${target}` : "";
   const windows = target ? target.startsWith("windows") : process.platform === "win32";
-  const outfile = join(resolve(outdir), `clawdbot${suffix}${windows ? ".exe" : ""}`);
+  const name = `clawdbot${suffix}${windows ? ".exe" : ""}`;
+  // The bundler also leaves the source maps beside the executable, which has them inside already.
+  const scratch = mkdtempSync(join(resolve(outdir), ".build-"));
+  const outfile = join(scratch, name);
   const result = await Bun.build({
     entrypoints: [join(import.meta.dir, "src/main.ts")],
     format: "esm",
@@ -71,7 +82,11 @@ async function build(target: string | undefined, outdir: string): Promise<string
   for (const log of result.logs) process.stderr.write(`${String(log)}\n`);
   if (!existsSync(outfile)) throw new Error(`Bun made no file at ${outfile}.`);
   chmodSync(outfile, 0o755);
-  return outfile;
+  const finished = join(resolve(outdir), name);
+  // In one step, so that whoever starts it meanwhile gets the old one or the new one, whole.
+  renameSync(outfile, finished);
+  rmSync(scratch, { recursive: true, force: true });
+  return finished;
 }
 
 async function main(): Promise<void> {
