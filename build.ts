@@ -57,36 +57,39 @@ async function build(target: string | undefined, outdir: string): Promise<string
   // The bundler also leaves the source maps beside the executable, which has them inside already.
   const scratch = mkdtempSync(join(resolve(outdir), ".build-"));
   const outfile = join(scratch, name);
-  const result = await Bun.build({
-    entrypoints: [join(import.meta.dir, "src/main.ts")],
-    format: "esm",
-    minify: true,
-    define: { "process.env.NODE_ENV": '"production"' },
-    bytecode: true,
-    // Without splitting every command would load the whole gateway.
-    splitting: true,
-    // Stack traces in bug reports name files and lines.
-    sourcemap: "linked",
-    compile: {
-      ...(target && { target: TARGETS[target]! }),
-      outfile,
-      // Code that runs once at start is not worth compiling: a fifth of the start (measured). `gateway` sets it back to 1.
-      jitPolicy: 8,
-      // A .env or bunfig.toml in the current folder may come from a stranger's repository.
-      autoloadDotenv: false,
-      autoloadBunfig: false,
-      autoloadPackageJson: false,
-      autoloadTsconfig: false,
-    },
-  });
-  for (const log of result.logs) process.stderr.write(`${String(log)}\n`);
-  if (!existsSync(outfile)) throw new Error(`Bun made no file at ${outfile}.`);
-  chmodSync(outfile, 0o755);
-  const finished = join(resolve(outdir), name);
-  // In one step, so that whoever starts it meanwhile gets the old one or the new one, whole.
-  renameSync(outfile, finished);
-  rmSync(scratch, { recursive: true, force: true });
-  return finished;
+  try {
+    const result = await Bun.build({
+      entrypoints: [join(import.meta.dir, "src/main.ts")],
+      format: "esm",
+      minify: true,
+      define: { "process.env.NODE_ENV": '"production"' },
+      bytecode: true,
+      // Without splitting every command would load the whole gateway.
+      splitting: true,
+      // Stack traces in bug reports name files and lines.
+      sourcemap: "linked",
+      compile: {
+        ...(target && { target: TARGETS[target]! }),
+        outfile,
+        // Code that runs once at start is not worth compiling: a fifth of the start (measured). `gateway` sets it back to 1.
+        jitPolicy: 8,
+        // A .env or bunfig.toml in the current folder may come from a stranger's repository.
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        autoloadPackageJson: false,
+        autoloadTsconfig: false,
+      },
+    });
+    for (const log of result.logs) process.stderr.write(`${String(log)}\n`);
+    if (!existsSync(outfile)) throw new Error(`Bun made no file at ${outfile}.`);
+    chmodSync(outfile, 0o755);
+    const finished = join(resolve(outdir), name);
+    // In one step, so that whoever starts it meanwhile gets the old one or the new one, whole.
+    renameSync(outfile, finished);
+    return finished;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
 
 async function main(): Promise<void> {
