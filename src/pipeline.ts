@@ -5,7 +5,7 @@ import { modelView } from "./agent/view.ts";
 import { AppError, toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { background } from "./base/task.ts";
-import type { Clock } from "./base/time.ts";
+import { type Clock, pause } from "./base/time.ts";
 import type { Accepted } from "./channels/channel.ts";
 import type { Delivery } from "./delivery/outbox.ts";
 import type { Inbound, Message, SessionKey, Turn, TurnEvent } from "./flow.ts";
@@ -90,7 +90,7 @@ export class Pipeline {
           code: error.code,
           error: error.message,
         });
-        await this.deps.clock.sleep(STORE_RETRY_MS, this.closing.signal);
+        if (!(await pause(this.deps.clock, STORE_RETRY_MS, this.closing.signal))) return;
       }
     }
   }

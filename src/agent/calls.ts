@@ -1,6 +1,7 @@
 /** Runs the tool calls of one answer: in order, or side by side when all of them only read. */
 import { nearest } from "../base/nearest.ts";
 import { background } from "../base/task.ts";
+import { pause } from "../base/time.ts";
 import type { Clock } from "../base/time.ts";
 import type { ToolCall, ToolResult, TurnEvent } from "../flow.ts";
 import { type AnyTool, runTool, type ToolContext } from "../tools/tool.ts";
@@ -68,11 +69,8 @@ async function* runBatch(
     wake();
   };
   const stopWaiting = async (): Promise<void> => {
-    try {
-      await clock.sleep(STOP_MS, over.signal);
-    } catch {
-      return; // Expected: the calls were over in time.
-    }
+    // Aborted when the calls were over in time.
+    if (!(await pause(clock, STOP_MS, over.signal))) return;
     gaveUp = true;
     wake();
   };

@@ -1,6 +1,6 @@
 /** Puts one run together: the session's history, the prompt, the tools and the model of its agent. Called by the pipeline, once per turn. */
 import type { Env } from "../base/env.ts";
-import { toAppError } from "../base/errors.ts";
+import { AppError, toAppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Clock } from "../base/time.ts";
@@ -242,7 +242,14 @@ export class Conversations {
     const { store } = this.deps;
     const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
     if (!stored) return [];
-    const now = await this.read(settings, session);
+    let now: WorkspaceSnapshot;
+    try {
+      now = await this.read(settings, session);
+    } catch (cause) {
+      // Expected: a folder that became unreadable. The message must be stored all the same; the tools will say what is wrong.
+      if (cause instanceof AppError && cause.code === "workspace_failed") return [];
+      throw cause;
+    }
     const changed = changedFiles(stored, now);
     if (changed.length)
       await store.kv.set(SNAPSHOT, session.sessionId, { ...stored, hashes: now.hashes });

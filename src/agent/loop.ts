@@ -7,7 +7,7 @@
  */
 import { AppError, toAppError } from "../base/errors.ts";
 import { background } from "../base/task.ts";
-import type { Clock } from "../base/time.ts";
+import { type Clock, pause } from "../base/time.ts";
 import type {
   Block,
   Message,
@@ -117,11 +117,8 @@ const MAX_TIMER = 2 ** 31 - 1;
 async function limitTime({ deps, stop }: Run): Promise<void> {
   const { timeoutMs } = deps.limits;
   if (timeoutMs <= 0) return;
-  try {
-    await deps.clock.sleep(Math.min(timeoutMs, MAX_TIMER), stop.signal);
-  } catch {
-    return; // Expected: the run was over in time.
-  }
+  // Aborted when the run was over in time.
+  if (!(await pause(deps.clock, Math.min(timeoutMs, MAX_TIMER), stop.signal))) return;
   stop.abort(
     new AppError("agent_timeout", `The run took longer than ${Math.round(timeoutMs / 1000)} s.`, {
       hint: "Ask for a smaller step, or raise agents.defaults.timeoutSeconds.",

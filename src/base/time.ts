@@ -22,6 +22,13 @@ export const systemClock: Clock = {
     }),
 };
 
+/** Sleeps; true when the time is over, false as soon as the signal is aborted. For waits whose end by abort is no failure. */
+export const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> =>
+  clock.sleep(ms, signal).then(
+    () => true,
+    () => false,
+  );
+
 /** `45s`, `5m`, `3h`, `2d`: the largest whole unit, for lists and status lines. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -2,7 +2,7 @@
 import { type AppError, toAppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { background } from "../base/task.ts";
-import type { Clock } from "../base/time.ts";
+import { type Clock, pause } from "../base/time.ts";
 import type { Address, Outbound, Receipt } from "../flow.ts";
 import type { NewOutbox, OutboxRow, Store } from "../store/store.ts";
 import { chunk } from "./chunk.ts";
@@ -123,10 +123,9 @@ export class Delivery {
 
   private wakeIn(ms: number): void {
     const { clock, log } = this.deps;
-    const waited = clock.sleep(ms, this.stopped.signal).then(
-      () => this.wake(),
-      () => log.debug("delivery stopped while it waited"),
-    );
+    const waited = pause(clock, ms, this.stopped.signal).then((over) => {
+      if (over) this.wake();
+    });
     background("delivery retry", waited, log);
   }
 }

@@ -1,5 +1,5 @@
 /** Who waits for a run, and how runs that are over are described. The RPC `agent.wait` and the second answer of `agent` stand on it. */
-import { type Clock } from "../base/time.ts";
+import { type Clock, pause } from "../base/time.ts";
 import type { ModelChoice, TurnEvent, TurnStatus } from "../flow.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 import { type ActiveRun, textOf } from "./desk.ts";
@@ -45,10 +45,7 @@ export class Waits {
       const row = await this.store.turns.get(runId);
       if (!row) return undefined;
       if (STATUS[row.state]) return await this.outcome(row);
-      const late = this.clock.sleep(timeoutMs, over.signal).then(
-        () => undefined,
-        () => undefined,
-      );
+      const late = pause(this.clock, timeoutMs, over.signal).then(() => undefined);
       return await Promise.race([ended, late]);
     } finally {
       over.abort();

@@ -130,6 +130,21 @@ test("a history that the provider finds too long is cut to half, and the questio
   expect(house.events.filter((e) => e.event.type === "end")).toHaveLength(7);
 });
 
+test("a workspace that cannot be used is the answer to the first message, not a message that never ends", async () => {
+  const { house, requests, ask, workspace } = await open(() => [answer("fine")]);
+  writeFileSync(workspace, "a file where the folder should be");
+  await ask("hello?");
+  expect(requests).toEqual([]);
+  expect(house.events.at(-1)!.event).toMatchObject({
+    type: "end",
+    status: "error",
+    error: { code: "workspace_failed" },
+  });
+  rmSync(workspace);
+  await ask("better?");
+  expect(house.events.at(-1)!.event).toMatchObject({ type: "end", status: "ok" });
+});
+
 test("a question that is too long by itself ends with the error, once", async () => {
   const { house, requests, ask } = await open(() => [tooLong]);
   await ask("an endless question");
