@@ -129,6 +129,13 @@ export async function takeLink(): Promise<void> {
   if (ticket) await redeem(ticket);
 }
 
+/** A link that was pasted into the address of the open page: only the part behind `#` changes, so nothing is loaded again. */
+export async function followLink(): Promise<void> {
+  await takeLink();
+  const { secret, remember, fresh } = presented;
+  if (fresh && secret !== undefined) signIn(secret, remember);
+}
+
 /** The server answers, but the WebSocket does not come through: a proxy, or an origin that is not allowed. */
 export const socketBlocked = signal(false);
 

@@ -1,6 +1,6 @@
 import { render } from "preact";
 
-import { connect, takeLink } from "./connection.ts";
+import { connect, followLink, takeLink } from "./connection.ts";
 import { Frame } from "./frame.tsx";
 import { loadReader } from "./markdown.ts";
 import { startRouter } from "./router.ts";
@@ -14,3 +14,4 @@ render(<Frame />, document.getElementById("app")!);
 void loadReader();
 await link;
 connect();
+addEventListener("hashchange", () => void followLink());

@@ -202,14 +202,18 @@ export class WsServer {
     }
     if (connection.closed) return;
     if ("error" in outcome) {
-      abuse.warn(logLine(outcome.log), {
+      const data = {
         conn: connection.id,
         ip: connection.peer.ip,
         reason: remoteText(outcome.log),
         ...(connection.peer.unknownProxy
           ? { hint: "A proxy stands in between that gateway.trustedProxies does not name." }
           : {}),
-      });
+      };
+      // A page asks once without a secret to learn which one is wanted; that is no attack.
+      if (/ (?:token|password) missing /.test(outcome.log))
+        this.options.log.debug("unauthorized", data);
+      else abuse.warn(logLine(outcome.log), data);
       return connection.refuse(id, outcome.error, outcome.code, outcome.reason);
     }
     clearTimeout(connection.handshakeTimer);
