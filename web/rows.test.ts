@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { mergeHistory, pageMaker } from "./rows.ts";
+import { mergeHistory, pageMaker, withoutMarks } from "./rows.ts";
 import type { WireMessage } from "./wire.ts";
 
 const say = (seq: number, role: string, text: string): WireMessage => ({
@@ -111,4 +111,15 @@ test("history with a hole to what is known drops the known, so that no hole is s
   const { messages, kept } = mergeHistory([say(1, "user", "a")], [say(9, "user", "b")]);
   expect(messages.map((m) => m.seq)).toEqual([9]);
   expect(kept).toBe(false);
+});
+
+test.each([
+  [
+    "**Demo model** (built in) The tool `exec` answered: ``` Fri",
+    "Demo model (built in) The tool exec answered: Fri",
+  ],
+  ["# A *title*", "A title"],
+  ["2 * 3 = 6, snake_case stays", "2 * 3 = 6, snake_case stays"],
+])("the preview %p reads %p", (markdown, words) => {
+  expect(withoutMarks(markdown)).toBe(words);
 });

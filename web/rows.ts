@@ -182,3 +182,11 @@ export function mergeHistory(
   });
   return { messages: [...before, ...fresh], kept: before.length > 0 };
 }
+
+/** One line of Markdown as plain words, for lists. Wrong guesses only lose a mark. */
+export const withoutMarks = (text: string): string =>
+  text
+    .replace(/```\w*|[*`]{1,3}(?=\S)|(?<=\S)[*`]{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)/g, "")
+    .replace(/^\s*(?:#{1,6}|>|[-*])\s+/, "")
+    .replace(/\s+/g, " ")
+    .trim();

@@ -5,6 +5,7 @@ import { Icon } from "../parts/icons.tsx";
 import { RouteLink } from "../parts/link.tsx";
 import { SessionActions } from "../parts/session-actions.tsx";
 import { useNow } from "../parts/status.tsx";
+import { withoutMarks } from "../rows.ts";
 import {
   loadMoreSessions,
   loadSessions,
@@ -56,7 +57,9 @@ export default function Sessions() {
               <li key={item.key}>
                 <RouteLink to={{ page: "chat", sessionKey: item.key }} class="session-link">
                   <strong dir="auto">{title}</strong>
-                  {item.lastMessagePreview && <span dir="auto">{item.lastMessagePreview}</span>}
+                  {item.lastMessagePreview && (
+                    <span dir="auto">{withoutMarks(item.lastMessagePreview)}</span>
+                  )}
                 </RouteLink>
                 <span
                   class="when"
