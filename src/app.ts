@@ -1,5 +1,4 @@
 /** The composition root: opens everything once, hands each part what it may touch, and closes it again. The only place where parts meet. */
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { Conversations } from "./agent/conversation.ts";
@@ -11,6 +10,7 @@ import { VERSION } from "./base/brand.ts";
 import { Bus } from "./base/bus.ts";
 import { Closers } from "./base/closers.ts";
 import { type Env, secretsOf } from "./base/env.ts";
+import { toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { createLogging, type Logging } from "./base/logging.ts";
 import { expandHome, type Paths } from "./base/paths.ts";
@@ -20,17 +20,25 @@ import { systemClock } from "./base/time.ts";
 import { Accounts } from "./channels/accounts.ts";
 import { OPERATOR_CHANNEL } from "./channels/registry.ts";
 import { prepareDev, refuseReset } from "./config/dev.ts";
-import { type ConfigHandle, openConfig } from "./config/handle.ts";
+import { type ConfigHandle, type InForce, openConfig } from "./config/handle.ts";
 import { secretsIn } from "./config/snapshot.ts";
 import { Delivery } from "./delivery/outbox.ts";
 import type { SessionKey } from "./flow.ts";
+import { type Ending, endings } from "./gateway/ending.ts";
 import type { GatewayFlags } from "./gateway/flags.ts";
 import { embeddedUi } from "./gateway/http/ui.ts";
-import { bindProblem, hostsFor, platformHosts } from "./gateway/listen.ts";
+import { platformHosts } from "./gateway/listen.ts";
 import type { GatewayEvents } from "./gateway/ports.ts";
 import { runsOf } from "./gateway/runs.ts";
-import { type RunningGateway, startGateway } from "./gateway/server.ts";
-import { authFor, sayStarted, takeLock } from "./gateway/start.ts";
+import { startGateway } from "./gateway/server.ts";
+import {
+  authFor,
+  makeStateDir,
+  placeOf,
+  restartProblem,
+  sayStarted,
+  takeLock,
+} from "./gateway/start.ts";
 import { Tailscale } from "./gateway/tailscale.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Lanes } from "./sessions/lanes.ts";
@@ -55,25 +63,23 @@ export type RunningApp = {
   done: Promise<number>;
 };
 
-/** Longest wait for running turns at a stop. What is not done by then goes on at the next start; Fly kills after 5 s. */
-const GRACE_MS = 2000;
 const BACKUP_EVERY_MS = 3_600_000;
 
-type Instance = {
+type Instance = Ending & {
   log: Logger;
   config: ConfigHandle;
-  stop(reason: string, restart?: boolean): Promise<void>;
-  ended: Promise<"stop" | "restart">;
+  /** What it was started with and has taken over since; a restart that fails goes back to it. */
+  good(): InForce;
 };
 
 /** Starts the gateway, and starts it anew when a config change or a signal asks for it. Throws when the first start fails. */
 export async function startApp(options: AppOptions): Promise<RunningApp> {
   if (options.flags.reset) refuseReset(options.paths);
-  let current = await start(options, true);
+  let current = await start(options);
   let stopping: string | undefined;
   const run = async (): Promise<number> => {
     while ((await current.ended) === "restart" && stopping === undefined) {
-      current = await start(options, false);
+      current = await startAgain(options, current.good());
       // The stop came while nothing was there to be stopped.
       if (stopping !== undefined) await current.stop(stopping);
     }
@@ -105,8 +111,20 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   };
 }
 
-/** `first` is false for a restart in the same process. */
-async function start(options: AppOptions, first: boolean): Promise<Instance> {
+/** With what the file says now, or else with what ran before. Throws when that fails too. */
+async function startAgain(options: AppOptions, good: InForce): Promise<Instance> {
+  try {
+    return await start(options, {});
+  } catch {
+    // `start` has logged why. The process lives on with what is known to work.
+    return start(options, { instead: good });
+  }
+}
+
+/** Absent for the first start; `instead` is used in place of the config file. */
+type Again = { instead?: InForce };
+
+async function start(options: AppOptions, again?: Again): Promise<Instance> {
   const { env, paths, flags } = options;
   const redact = createRedactor(secretsOf(env));
   const logging = createLogging({
@@ -120,8 +138,13 @@ async function start(options: AppOptions, first: boolean): Promise<Instance> {
   const log = logging.logger("gateway");
   closers.add("log", () => logging.close());
   try {
-    return await open(options, first, logging, closers);
+    return await open(options, again, logging, closers);
   } catch (cause) {
+    if (again) {
+      const { code, message, hint } = toAppError(cause);
+      const then = again.instead ? "the gateway ends" : "going on with the config before it";
+      log.error(`the restart failed, ${then}: ${message}`, { code, ...(hint && { hint }) });
+    }
     await closers.close(log);
     throw cause;
   }
@@ -130,7 +153,7 @@ async function start(options: AppOptions, first: boolean): Promise<Instance> {
 /** Everything that is open, in the order in which it must be opened: lock, config, store, runs, gateway. */
 async function open(
   { env, paths, flags }: AppOptions,
-  first: boolean,
+  again: Again | undefined,
   logging: Logging,
   closers: Closers,
 ): Promise<Instance> {
@@ -138,18 +161,20 @@ async function open(
   const clock = systemClock;
   const startedAt = clock.now();
   const bootId = crypto.randomUUID();
-  await mkdir(paths.stateDir, { recursive: true, mode: 0o700 });
-
+  await makeStateDir(paths);
   const lock = takeLock(paths, bootId, startedAt);
   closers.add("lock", () => lock.release());
-  if (flags.dev && first) await prepareDev({ env, paths, reset: flags.reset, now: startedAt, log });
+  if (flags.dev && !again)
+    await prepareDev({ env, paths, reset: flags.reset, now: startedAt, log });
   // Systemd sets NOTIFY_SOCKET for services only; INVOCATION_ID is in people's terminals too.
   const supervised = env.serviceMarker !== undefined || env.raw("NOTIFY_SOCKET") !== undefined;
   const config = await openConfig({
     env,
     paths,
     log: logging.logger("config"),
-    useLastGood: flags.allowUnconfigured || supervised || !first,
+    useLastGood: flags.allowUnconfigured || supervised || !!again,
+    unproven: true,
+    ...again,
   });
   const applyLogging = () => {
     const { logging: wanted } = config.current();
@@ -165,7 +190,8 @@ async function open(
   };
   applyLogging();
 
-  const bind = flags.bind ?? env.gatewayBind ?? config.current().gateway.bind;
+  let good: InForce = { config: config.current(), env: config.env() };
+  const { bind, hosts, port, problem } = placeOf(good, flags, env);
   const auth = await authFor(config, { ...flags, bind }, paths, log);
   if (flags.dev) await prepareDevWorkspace(config, paths);
   const store = await openStore(paths, logging, closers);
@@ -258,9 +284,6 @@ async function open(
     log: log.child("tailscale"),
   });
   let recovered = false;
-  const where = { ...config.current().gateway, bind };
-  const hosts = hostsFor(where);
-  const problem = bindProblem(where, hosts);
   if (problem) log.warn(problem);
   const gateway = await startGateway({
     ports: {
@@ -287,7 +310,7 @@ async function open(
     bus,
     log,
     hosts,
-    port: flags.port ?? config.env().gatewayPort ?? config.current().gateway.port,
+    port,
     socketPath: paths.socketPath,
     platformHosts: () => [...platformHosts(env.vars), ...tailscale.hosts()],
     wsLog: flags.wsLog,
@@ -302,18 +325,30 @@ async function open(
     version: VERSION,
     startedAt,
   });
+  await config.proven();
   sayStarted(gateway, { log, logging, auth, basePath });
   closers.add("tailscale", () => tailscale.stop());
   background("tailscale", tailscale.publish(gateway.port), log);
 
-  const instance = { ...endings({ closers, log, gateway, pipeline }), log, config };
-  const stopWatching = config.watch((plan) => {
-    applyLogging();
-    models.reload();
-    gateway.recheckAuth();
-    if (plan.action === "restart")
-      background("restart", instance.stop("config changed", true), log);
-  });
+  const instance = {
+    ...endings({ closers, log, gateway, pipeline }),
+    log,
+    config,
+    good: () => good,
+  };
+  let leaving = false;
+  const stopWatching = config.watch(
+    (plan) => {
+      applyLogging();
+      models.reload();
+      gateway.recheckAuth();
+      if (plan.action === "restart" && !leaving)
+        background("restart", instance.restartPatiently(), log);
+      leaving ||= plan.action === "restart";
+      if (!leaving) good = { config: config.current(), env: config.env() };
+    },
+    (next) => restartProblem(next, { hosts, port: gateway.port }, { env, flags, log }),
+  );
   closers.add("config watcher", stopWatching);
   const upkeep = setInterval(
     () => background("backup", store.backup(clock.now()), log),
@@ -361,31 +396,4 @@ function openRawStream({ env, paths, flags }: AppOptions, logging: Logging): Raw
     ? resolve(expandHome(named, paths.home))
     : join(paths.stateDir, "logs", "raw-stream.jsonl");
   return new RawStream({ path, log: logging.logger("agent"), clock: systemClock });
-}
-
-/** The one way to end an instance, however often it is asked for. */
-function endings(parts: {
-  closers: Closers;
-  log: Logger;
-  gateway: RunningGateway;
-  pipeline: Pipeline;
-}): Pick<Instance, "ended" | "stop"> {
-  const { closers, log, gateway, pipeline } = parts;
-  const ended = Promise.withResolvers<"stop" | "restart">();
-  let stopping: Promise<void> | undefined;
-  const close = async (reason: string, restart: boolean): Promise<void> => {
-    log.info(restart ? `restarting: ${reason}` : `${reason}; shutting down`);
-    // Those who watch a turn see it end, when it ends soon; new messages are refused from here on.
-    await pipeline.stop(GRACE_MS);
-    await gateway.stop({
-      reason: restart ? "gateway restarting" : "gateway stopping",
-      restartExpectedMs: restart ? 1500 : null,
-    });
-    await closers.close(log);
-    ended.resolve(restart ? "restart" : "stop");
-  };
-  return {
-    ended: ended.promise,
-    stop: (reason, restart = false) => (stopping ??= close(reason, restart)),
-  };
 }

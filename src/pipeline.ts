@@ -193,17 +193,21 @@ export class Pipeline {
     return turns.length;
   }
 
-  /** No new messages; running turns get `graceMs` to end, the rest is left for the next start. */
+  /** Resolves when what runs or waits now is answered, at most `ms` later. New messages are still accepted. */
+  settle(ms: number): Promise<void> {
+    return this.deps.lanes.idleWithin(ms, this.deps.clock);
+  }
+
+  /** No new messages; running turns get `graceMs` to end, the rest is left for the next start, which counts no crash for it. */
   async stop(graceMs: number): Promise<void> {
-    const { lanes, clock } = this.deps;
-    const idle = lanes.idle();
-    const grace = new AbortController();
-    if (this.desk.allRunning().length)
-      await Promise.race([idle, clock.sleep(graceMs, grace.signal)]);
+    await this.settle(graceMs);
     this.closing.abort();
-    for (const run of this.desk.allRunning()) run.controller.abort();
-    await idle;
-    grace.abort();
+    const left = this.desk.allRunning();
+    for (const run of left) run.controller.abort();
+    await this.deps.lanes.idle();
+    const released = this.deps.store.turns.release(left.map((run) => run.turn.id));
+    background("counting no crash", released, this.deps.log);
+    await Promise.allSettled([released]);
   }
 }
 

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { readEnv } from "../src/base/env.ts";
 import type { Logger } from "../src/base/log.ts";
 import { findPaths } from "../src/base/paths.ts";
+import type { GatewayFlags } from "../src/gateway/flags.ts";
 
 export type Home = ReturnType<typeof makeHome>;
 
@@ -31,6 +32,19 @@ export function makeHome(vars: Record<string, string> = {}) {
     [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
   };
 }
+
+/** `clawdbot gateway` without any flag. */
+export const NO_FLAGS: GatewayFlags = {
+  tailscaleResetOnExit: false,
+  allowUnconfigured: false,
+  dev: false,
+  reset: false,
+  force: false,
+  verbose: false,
+  claudeCliLogs: false,
+  wsLog: "auto",
+  rawStream: false,
+};
 
 export type Line = { level: string; message: string; data?: Record<string, unknown> };
 

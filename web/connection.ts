@@ -75,14 +75,22 @@ export function connect(): void {
   addEventListener("online", retryNow);
   document.addEventListener("visibilitychange", () => {
     // A phone that wakes up shall not wait for a back-off that began in its sleep.
-    if (document.visibilityState === "visible") retryNow();
+    if (document.visibilityState === "visible") awake();
   });
+  // A page that comes back from the browser's cache, or a computer from its sleep.
+  addEventListener("pageshow", awake);
+  addEventListener("focus", awake);
 }
 
 function open(): void {
   const over = () => undefined;
   // Success and refusal both arrive as states.
   void client.connect().then(over, over);
+}
+
+function awake(): void {
+  retryNow();
+  client.probe();
 }
 
 /** Tries again at once, unless the server has said no. */

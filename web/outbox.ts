@@ -9,7 +9,7 @@ export type Attachment = { mimeType: string; fileName: string; content: string }
 
 /**
  * waiting: not accepted by the gateway. accepted: it will be answered. stopped: taken back before it was read.
- * failed: the gateway said no; `error` says why.
+ * failed: the gateway said no; `error` says why, also while one that waits is tried again.
  */
 export type Unsent = {
   /** The idempotency key, and the run id of its turn. */
@@ -27,6 +27,9 @@ export const outbox = signal<Unsent[]>(keep.outbox<Unsent>());
 export const outboxKept = signal(true);
 
 const flying = new Set<string>();
+/** How often in a row the gateway asked to send these later. */
+const tries = new Map<string, number>();
+const LONGEST_PAUSE_MS = 30_000;
 const overWatchers = new Set<(row: Unsent) => void>();
 /** Called when the gateway says that the turn of a message is over already. */
 export const onOver = (watch: (row: Unsent) => void): void => void overWatchers.add(watch);
@@ -92,19 +95,27 @@ async function send(row: Unsent): Promise<void> {
     });
     // A stop word is obeyed at once and leaves no turn behind.
     if (answer.runId === undefined) return discard(row.key);
-    patch(row.key, { state: "accepted" });
+    patch(row.key, { state: "accepted", error: undefined });
     if (answer.status === "ok" || answer.status === "error")
       for (const watch of overWatchers) watch(row);
   } catch (cause) {
     if (!(cause instanceof RpcError)) throw cause;
     // Not connected any more: it waits for the next hello and goes out with the same key.
-    if (isTransient(cause)) pauseMs = connected.value ? (cause.shape.retryAfterMs ?? 2000) : 0;
-    else patch(row.key, { state: "failed", error: { text: cause.message, hint: cause.hint } });
+    const error = { text: cause.message, hint: cause.hint };
+    if (!isTransient(cause)) patch(row.key, { state: "failed", error });
+    else if (connected.value) {
+      const before = tries.get(row.key) ?? 0;
+      tries.set(row.key, before + 1);
+      const first = cause.shape.retryAfterMs ?? 2000;
+      pauseMs = Math.max(first, Math.min(LONGEST_PAUSE_MS, first * 2 ** before));
+      patch(row.key, { error });
+    }
   } finally {
     flying.delete(row.key);
   }
-  if (pauseMs) setTimeout(flush, pauseMs);
-  else flush();
+  if (pauseMs) return void setTimeout(flush, pauseMs);
+  tries.delete(row.key);
+  flush();
 }
 
 /** Forgets what the transcript has. */

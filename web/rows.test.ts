@@ -123,3 +123,46 @@ test.each([
 ])("the preview %p reads %p", (markdown, words) => {
   expect(withoutMarks(markdown)).toBe(words);
 });
+
+const stopNotes = (messages: WireMessage[], stopped?: ReadonlyMap<string, boolean>) =>
+  pageMaker()(messages, stopped)
+    .flatMap((page) => page.rows)
+    .map((row) => (row.kind === "note" ? `note:${row.text}` : row.kind));
+
+test("a stopped run ends with one line that says so, however the gateway marks it", () => {
+  const user = { ...say(1, "user", "a"), runId: "r" };
+  const cut = { ...say(2, "assistant", "hal"), runId: "r", stopReason: "aborted" };
+  const note = { ...say(3, "note", "The answer was stopped."), runId: "r", code: "aborted" };
+  const told = ["user", "text", "note:Stopped"];
+  expect(stopNotes([user, cut])).toEqual(told);
+  expect(stopNotes([user, cut, note])).toEqual(told);
+  expect(stopNotes([user, cut, { ...note, runId: undefined }])).toEqual(told);
+  expect(stopNotes([user, cut], new Map([["r", true]]))).toEqual(told);
+  const steered = { ...say(2, "user", "b"), runId: "s" };
+  const both = new Map([
+    ["r", true],
+    ["s", true],
+  ]);
+  const after = { ...cut, seq: 3, id: "3" };
+  expect(stopNotes([user, steered, after], both)).toEqual(["user", "user", "text", "note:Stopped"]);
+  expect(stopNotes([user], new Map([["r", true]]))).toEqual(["user", "note:Stopped"]);
+  expect(stopNotes([user], new Map([["r", false]]))).toEqual(["user"]);
+});
+
+test("a cut answer that went on or failed was not stopped", () => {
+  const cut = { ...say(2, "assistant", "hal"), runId: "r", partial: true };
+  const failed = { ...say(3, "note", "No key."), runId: "r", level: "error" as const };
+  const resumed = { ...say(3, "assistant", "half a loaf"), runId: "r" };
+  expect(stopNotes([cut, failed])).toEqual(["text", "note:No key."]);
+  expect(stopNotes([cut, resumed])).toEqual(["text", "text"]);
+});
+
+test("a tool that a stop ended is stopped, one that was done before is not", () => {
+  const ran = { ...call(1, "t1"), runId: "r" };
+  const over = new Map([["r", true]]);
+  const rows = (more: WireMessage[]) => pageMaker()([ran, ...more], over).flatMap((p) => p.rows);
+  expect(rows([])[0]).toMatchObject({ kind: "tool", stopped: true });
+  const end = { ...result(2, "t1", "x"), runId: "r" };
+  expect(rows([end])[0]).toMatchObject({ kind: "tool", stopped: false });
+  expect(rows([{ ...end, isError: true }])[0]).toMatchObject({ kind: "tool", stopped: true });
+});

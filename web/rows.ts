@@ -1,5 +1,6 @@
 /** A conversation as rows on the screen: messages taken apart into texts, tool lines, thoughts and notes. Pure. */
 import { resultText } from "./live.ts";
+import { strings } from "./strings.ts";
 import type { Content, WireMessage } from "./wire.ts";
 
 export type Row =
@@ -24,8 +25,12 @@ export type ToolRow = {
   /** Undefined: no result (yet, or the run was cut before it). */
   output?: string;
   failed?: boolean;
+  /** Its run was stopped before it was done. */
+  stopped?: boolean;
   ms?: number;
 };
+/** Runs that this page saw being stopped: true when they are over, false while they are still ending. */
+export type Stopped = ReadonlyMap<string, boolean>;
 
 /** Rows that are drawn, kept or skipped together. */
 export type Page = { key: string; rows: Row[] };
@@ -61,12 +66,15 @@ function rowsOf(
   message: WireMessage,
   results: Map<string, Result>,
   seen: ReadonlyMap<string, number>,
+  end: End | undefined,
 ): Row[] {
   const base = identity(message);
   const rows: Row[] = [];
   const items = itemsOf(message);
   if (message.level || message.role === "note" || message.role === "system") {
     const { code, hint } = message;
+    if (code === "aborted")
+      return [{ kind: "note", key: base, level: "info", text: strings.stopped }];
     const whole = items.map((item) => item.text ?? "").join("\n");
     // Clients that know no hints get it as the last line.
     const text = hint && whole.endsWith(`\n${hint}`) ? whole.slice(0, -hint.length - 1) : whole;
@@ -97,6 +105,7 @@ function rowsOf(
         args: item.arguments ?? item.args ?? item.input,
         output: result?.text,
         failed: result?.failed,
+        stopped: end !== undefined && result?.failed !== false,
         ms: result?.ms ?? seen.get(id),
       });
     }
@@ -125,6 +134,45 @@ function resultsOf(messages: WireMessage[]): Map<string, Result> {
   return found;
 }
 
+/** What a stop did to a message: its unfinished tools are stopped, and maybe it is the last of what was stopped. */
+type End = "tools" | "line";
+const NOBODY: Stopped = new Map();
+
+/**
+ * The messages at the end of a stopped run: the last answer with what follows it. The gateway marks a stopped run by a cut
+ * answer or a note at its end; what this page saw itself is in `stopped`. A cut answer before an error note was not stopped.
+ */
+function endsOf(messages: WireMessage[], stopped: Stopped): Map<WireMessage, End> {
+  const last = new Map<string, WireMessage>();
+  const answer = new Map<string, WireMessage>();
+  const runOf = (message: WireMessage) => message.runId ?? identity(message);
+  for (const message of messages) {
+    last.set(runOf(message), message);
+    if (message.role === "assistant") answer.set(runOf(message), message);
+  }
+  const over = new Map<string, boolean>(stopped);
+  for (const [run, message] of last)
+    if (isCut(message) || message.code === "aborted") over.set(run, true);
+  const ends = new Map<WireMessage, End>();
+  const begun = new Set<string>();
+  messages.forEach((message, i) => {
+    const run = runOf(message);
+    const state = over.get(run);
+    begun.add(run);
+    if (state === undefined) return;
+    if (answer.get(run) === message) ends.set(message, "tools");
+    const next = messages[i + 1];
+    // A message that was taken into a running turn is inside of it, and a note says it itself.
+    const within = next && begun.has(runOf(next)) && over.has(runOf(next));
+    const goesOn = within || next?.code === "aborted";
+    if (state && last.get(run) === message && message.code !== "aborted" && !goesOn)
+      ends.set(message, "line");
+  });
+  return ends;
+}
+const isCut = (message: WireMessage): boolean =>
+  message.role === "assistant" && (message.stopReason === "aborted" || message.partial === true);
+
 /**
  * Makes pages of rows. Pages and rows whose messages did not change keep their identity, so that drawing again costs nothing
  * however long the conversation is. One maker per conversation. `seen` has the durations of tools that this page saw run;
@@ -132,20 +180,29 @@ function resultsOf(messages: WireMessage[]): Map<string, Result> {
  */
 export function pageMaker(
   seen: ReadonlyMap<string, number> = new Map(),
-): (messages: WireMessage[]) => Page[] {
+): (messages: WireMessage[], stopped?: Stopped) => Page[] {
   const made = new WeakMap<WireMessage, { rows: Row[]; open: string }>();
   const pages = new Map<string, Page>();
-  return (messages) => {
+  return (messages, stopped = NOBODY) => {
     const results = resultsOf(messages);
+    const ends = endsOf(messages, stopped);
     const groups = new Map<string, Row[]>();
     for (const message of messages) {
       // Which of its calls have a result decides whether the rows are still right.
+      const end = ends.get(message);
       const open = itemsOf(message)
         .map((item) => (isCall(item.type) && item.id && results.has(item.id) ? "1" : "0"))
-        .join("");
+        .join("")
+        .concat(end ?? "");
       let entry = made.get(message);
-      if (entry?.open !== open)
-        made.set(message, (entry = { rows: rowsOf(message, results, seen), open }));
+      if (entry?.open !== open) {
+        const found = rowsOf(message, results, seen, end);
+        if (end === "line") {
+          const key = `${identity(message)}.stopped`;
+          found.push({ kind: "note", key, level: "info", text: strings.stopped });
+        }
+        made.set(message, (entry = { rows: found, open }));
+      }
       const group = `p${Math.floor((message.seq ?? 0) / PAGE_ROWS)}`;
       const rows = groups.get(group) ?? [];
       rows.push(...entry.rows);

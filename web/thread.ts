@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { call, connected, RpcError } from "./connection.ts";
 import { applyEvent, type LiveRun, type LiveTool, newRun, reconcileRuns } from "./live.ts";
 import { markStopped, outbox, settleOutbox } from "./outbox.ts";
-import { mergeHistory, pageMaker, type Row } from "./rows.ts";
+import { mergeHistory, pageMaker, type Row, type Stopped } from "./rows.ts";
 import { showError } from "./toasts.ts";
 import type { AgentEvent, ChatEvent, Queued, WireMessage } from "./wire.ts";
 
@@ -28,7 +28,10 @@ export class Thread {
 
   private readonly durations = new Map<string, number>();
   private readonly make = pageMaker(this.durations);
-  readonly pages = computed(() => (this.hidden.value ? [] : this.make(this.messages.value)));
+  readonly pages = computed(() =>
+    this.hidden.value ? [] : this.make(this.messages.value, this.stopped.value),
+  );
+  private readonly stopped = signal<Stopped>(new Map());
   readonly unsent = computed(() => outbox.value.filter((row) => row.sessionKey === this.key));
   readonly running = computed(() => this.live.value.some((run) => !run.ended));
   /** There is something to stop: a run, or a message that waits for one. */
@@ -131,14 +134,24 @@ export class Thread {
   /** Stops the running turn and those that wait behind it. */
   async stop(): Promise<void> {
     const waiting = this.unsent.value.filter((row) => row.state === "accepted");
+    for (const run of this.live.value) if (!run.ended) this.mark(run.runId, false);
     try {
       await call("chat.abort", { sessionKey: this.key });
       await this.load();
       for (const row of waiting)
         if (!this.live.value.some((run) => run.runId === row.key)) markStopped(row.key);
     } catch (cause) {
+      for (const [runId, over] of this.stopped.value) if (!over) this.mark(runId, undefined);
       showError(cause);
     }
+  }
+
+  /** A run that is being stopped, was stopped, or was not after all. */
+  private mark(runId: string, over: boolean | undefined): void {
+    const next = new Map(this.stopped.value);
+    if (over === undefined) next.delete(runId);
+    else next.set(runId, over);
+    this.stopped.value = next;
   }
 
   onAgent(event: AgentEvent): void {
@@ -164,7 +177,10 @@ export class Thread {
   private async finish(event: ChatEvent, run: LiveRun | undefined): Promise<void> {
     this.over.add(event.runId);
     await this.load();
-    this.live.value = this.live.value.filter((r) => r.runId !== event.runId);
+    batch(() => {
+      this.live.value = this.live.value.filter((r) => r.runId !== event.runId);
+      this.mark(event.runId, event.state === "aborted" ? true : undefined);
+    });
     if (event.state === "aborted") markStopped(event.runId);
     const said = run?.parts.findLast((part) => part.kind === "text");
     if (said?.kind === "text" && event.state === "final")

@@ -35,6 +35,8 @@ export type WireMessage = {
   provider?: string;
   model?: string;
   stopReason?: string;
+  /** The answer was cut: its text is what there was by then. */
+  partial?: boolean;
   /** Of a note: something for people that the model never sees. */
   level?: "info" | "error";
   code?: string;

@@ -5,7 +5,15 @@ import type { Logger } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Clock } from "../base/time.ts";
 import type { Config } from "../config/schema.ts";
-import type { Message, SessionKey, Thinking, Turn, TurnEvent } from "../flow.ts";
+import type {
+  Message,
+  ModelChoice,
+  SessionKey,
+  Thinking,
+  Turn,
+  TurnEvent,
+  Usage,
+} from "../flow.ts";
 import { parseKey } from "../protocol/session-key.ts";
 import type { ModelInfo } from "../providers/provider.ts";
 import type { NewEntry, SessionRow, Store, TurnRow } from "../store/store.ts";
@@ -15,6 +23,7 @@ import { allowedTools, policiesFor, SUBAGENT_POLICY } from "../tools/policy.ts";
 import { TOOLS } from "../tools/registry.ts";
 import { toolSpec } from "../tools/tool.ts";
 import { type AgentRequest, type AnswerEvent, failedRun, runTurn } from "./loop.ts";
+import { hasImages, mayBePictures, REFUSED_NOTE, withoutImages } from "./pictures.ts";
 import { systemPrompt, volatileContext } from "./prompt.ts";
 import { type AgentSettings, agentSettings } from "./settings.ts";
 import { estimateTokens, fitHistory, messageRoom, resultCharsFor, tokensOf } from "./window.ts";
@@ -47,6 +56,18 @@ export type ConversationDeps = {
 /** Model calls of one run; a run that needs more is going in circles. */
 const MAX_STEPS = 200;
 const SNAPSHOT = "workspace-snapshot";
+/** Per session id: the entry up to which pictures stay away from the model, because it refused one of them. */
+const REFUSED_IMAGES = "refused-images";
+
+/** How a run is asked: as it is first, then with less when the provider refuses that. */
+type Asking = {
+  /** With half of the history: the provider counts tokens in its own way. */
+  squeeze: boolean;
+  /** False: without the pictures that the history has so far. */
+  images: boolean;
+  /** Whether the last request showed the model a picture. */
+  shown: boolean;
+};
 
 /** Notices of one session that nobody has heard yet; older ones go. */
 const MAX_NOTICES = 20;
@@ -114,17 +135,27 @@ export class Conversations {
 
   /** One run, from the stored history to its `end`. Never throws. */
   async *run(turn: Omit<Turn, "history">, row: TurnRow): AsyncGenerator<TurnEvent> {
-    for (const squeeze of [false, true]) {
-      let answered = false;
-      for await (const event of this.attempt(turn, row, squeeze)) {
-        const tooLong = event.type === "end" && event.error?.code === "provider_context";
-        if (tooLong && !squeeze && !answered) break;
+    const asking: Asking = { squeeze: false, images: true, shown: false };
+    const spent: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+    let answered = false;
+    let partial = false;
+    for (let again = false; ; again = true) {
+      for await (const event of this.attempt(turn, row, asking)) {
+        if (event.type === "end") {
+          for (const key of Object.keys(spent) as (keyof Usage)[]) spent[key] += event.usage[key];
+          const { error } = event;
+          const tooLong = error?.code === "provider_context";
+          if (tooLong && !asking.squeeze && !answered) asking.squeeze = true;
+          else if (error && asking.images && asking.shown && !partial && mayBePictures(error))
+            asking.images = false;
+          else return yield { ...event, usage: spent };
+          break;
+        }
         answered ||= event.type === "message";
-        // The second attempt is the same run.
-        if (!(squeeze && event.type === "start")) yield event;
-        if (event.type === "end") return;
+        partial ||= event.type === "message" && event.partial === true;
+        // A later attempt is the same run; what the earlier one did is in the store.
+        if (!(again && event.type === "start")) yield event;
       }
-      // The provider counts tokens in its own way: with half of the history the question can still be answered.
       yield { type: "restart" };
     }
   }
@@ -132,12 +163,12 @@ export class Conversations {
   private async *attempt(
     turn: Omit<Turn, "history">,
     row: TurnRow,
-    squeeze: boolean,
+    asking: Asking,
   ): AsyncGenerator<TurnEvent> {
     const { clock } = this.deps;
     let prepared: Awaited<ReturnType<Conversations["prepare"]>>;
     try {
-      prepared = await this.prepare(turn, row, squeeze);
+      prepared = await this.prepare(turn, row, asking);
     } catch (cause) {
       // The edge of a run: what cannot be prepared (workspace, model) is its answer.
       return yield* failedRun(toAppError(cause), clock);
@@ -149,7 +180,7 @@ export class Conversations {
     return agentSettings(this.deps.config().agents, agentId, this.deps.paths);
   }
 
-  private async prepare(turn: Omit<Turn, "history">, row: TurnRow, squeeze: boolean) {
+  private async prepare(turn: Omit<Turn, "history">, row: TurnRow, asking: Asking) {
     const { store, clock, log, jobs, paths } = this.deps;
     const config = this.deps.config();
     const session = await store.sessions.ensure(turn.sessionKey, turn.agentId, clock.now());
@@ -190,9 +221,12 @@ export class Conversations {
       images: model.info.input.includes("image"),
       resultChars: resultCharsFor(contextWindow),
     };
-    const entries = await store.transcript.from(session.sessionId, session.contextFrom);
+    const stored = await store.transcript.from(session.sessionId, session.contextFrom);
+    const refused = await store.kv.get<number>(REFUSED_IMAGES, session.sessionId);
+    const leftOut = asking.images ? refused : stored.at(-1)?.seq;
+    const entries = leftOut === undefined ? stored : withoutImages(stored, leftOut);
     // A history that just filled its room is cut to half of it.
-    const room = squeeze ? Math.min(full, tokensOf(entries, view)) : full;
+    const room = asking.squeeze ? Math.min(full, tokensOf(entries, view)) : full;
     const history = fitHistory(entries, room, view);
     if (history.contextFrom !== undefined)
       await store.sessions.setContextFrom(turn.sessionKey, session.sessionId, history.contextFrom);
@@ -200,7 +234,9 @@ export class Conversations {
     return {
       history: history.messages,
       deps: {
-        stream: model.stream,
+        stream: watched(model, asking, () =>
+          store.kv.set(REFUSED_IMAGES, session.sessionId, leftOut),
+        ),
         system,
         tools,
         thinking: thinkingFor(settings, session, model.info, wish?.thinking),
@@ -294,6 +330,31 @@ export class Conversations {
     this.looks.set(key, { mark, snapshot });
     return snapshot;
   }
+}
+
+/**
+ * The model's stream, which notes whether the request has pictures. When the model takes a request without the pictures that it
+ * had refused, `remember` is called once and the note for the conversation stands before the answer.
+ */
+function watched(
+  { stream, info }: RunModel,
+  asking: Asking,
+  remember: () => Promise<void>,
+): RunModel["stream"] {
+  let told = asking.images;
+  return async function* (request, signal) {
+    asking.shown = hasImages(request.messages);
+    let choice: ModelChoice = { provider: info.provider, model: info.id, ref: info.ref };
+    for await (const event of stream(request, signal)) {
+      if (event.type === "model") choice = event.choice;
+      else if (!told && event.type !== "error" && event.type !== "restart") {
+        told = true;
+        await remember();
+        yield { type: "model", choice, note: REFUSED_NOTE };
+      }
+      yield event;
+    }
+  };
 }
 
 const isSubagent = (key: SessionKey): boolean =>

@@ -23,6 +23,8 @@ export type Wish = {
   token?: string | undefined;
   password?: string | undefined;
   timeout?: string | undefined;
+  /** True: failures say where the address came from. `agent` has another meaning for the word, which is no boolean. */
+  verbose?: boolean | string | undefined;
 };
 
 type Secrets = { token?: string; password?: string };
@@ -56,7 +58,8 @@ export async function withGateway<T>(
   try {
     return await use(gateway);
   } catch (cause) {
-    if (cause instanceof RpcError) throw answerError(cause, gateway.target, cli);
+    if (cause instanceof RpcError)
+      throw answerError(cause, gateway.target, cli, wish.verbose === true);
     throw cause;
   } finally {
     gateway.client.close();
@@ -77,7 +80,34 @@ async function connect(
   const target = await tcpTarget(cli, wish);
   const gateway = await tryConnect(target, timeoutMs, onEvent);
   if ("client" in gateway) return gateway;
-  throw answerError(gateway, target, cli);
+  if (closeCodeOf(gateway) === NO_CLOSE_FRAME && !(await answers(target.url)))
+    throw notRunning(target, cli, wish.verbose === true);
+  throw answerError(gateway, target, cli, true);
+}
+
+/** Whether anything at all takes connections there. A WebSocket that could not be opened does not say. */
+async function answers(url: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url);
+  const socket = await Bun.connect({
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port || (protocol === "wss:" ? 443 : 80)),
+    socket: { data: () => undefined, error: () => undefined },
+  }).then(undefined, () => undefined);
+  socket?.end();
+  return socket !== undefined;
+}
+
+/** Throws bad_request for parameters that the gateway would end the connection for. */
+export function checkSize({ hello }: Pick<Gateway, "hello">, params: unknown): void {
+  const bytes = Buffer.byteLength(JSON.stringify(params));
+  const { maxPayload } = hello.policy;
+  // The frame around them is small; 1 kB is more than it needs.
+  if (bytes + 1024 <= maxPayload) return;
+  const mb = (n: number) => Math.floor(n / 1_000_000);
+  throw new AppError(
+    "bad_request",
+    `The message is too large (${mb(bytes)} MB; the gateway takes ${mb(maxPayload)} MB).`,
+  );
 }
 
 /** `--timeout` in ms. */
@@ -98,7 +128,7 @@ export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
   // An address that was typed gets no secret that was not typed with it: it may be anybody's.
   if (wish.url) return { url: socketUrl(wish.url), source: "--url", bind: "unknown", auth: own };
   const { loadSettings } = await PARTS.settings();
-  const { config, env } = await loadSettings(cli.env, cli.paths);
+  const { config, env, generatedToken } = await loadSettings(cli.env, cli.paths);
   const gateway = config?.gateway;
   const remote = gateway?.mode === "remote" ? gateway.remote : undefined;
   if (remote?.url && !wish.port)
@@ -118,17 +148,18 @@ export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
     [DEFAULT_PORT, "default"],
   ];
   const [port, source] = found.find(([value]) => value !== undefined)!;
+  const known = pick(
+    env.gatewayToken ?? gateway?.auth.token,
+    env.gatewayPassword ?? gateway?.auth.password,
+  );
+  // The generated token is only for the gateway that made it; a port may be another user's program.
+  const ours = running.held && running.body?.port === port;
+  const made = ours && !known.token && !known.password ? generatedToken() : undefined;
   return {
     url: `ws://127.0.0.1:${port}`,
     source: `local (${source})`,
     bind: (running.held && running.body?.bind) || gateway?.bind || "loopback",
-    auth: {
-      ...pick(
-        env.gatewayToken ?? gateway?.auth.token,
-        env.gatewayPassword ?? gateway?.auth.password,
-      ),
-      ...own,
-    },
+    auth: { ...known, ...(made && !own.password && { token: made }), ...own },
   };
 }
 
@@ -176,36 +207,60 @@ async function tryConnect(
 const tooLate = (ms: number): RpcError =>
   new RpcError({ code: "UNAVAILABLE", message: `gateway timeout after ${ms}ms` });
 
+/** What a WebSocket ends with when nobody said goodbye. */
+const NO_CLOSE_FRAME = 1006;
 const CLOSE_HINT: Record<number, string> = {
   1000: "normal closure",
-  1006: "abnormal closure (no close frame)",
+  [NO_CLOSE_FRAME]: "abnormal closure (no close frame)",
   1008: "policy violation",
   1012: "service restart",
   1013: "try again later",
 };
 
-/** What the gateway, or its silence, means for the person at the terminal. */
-function answerError(error: RpcError, target: Target, cli: Cli): AppError {
-  const details = error.shape.details as { closeCode?: number; code?: string } | undefined;
+const closeCodeOf = ({ shape }: RpcError): number | undefined =>
+  (shape.details as { closeCode?: number } | undefined)?.closeCode;
+
+const whereLines = (target: Target, cli: Cli): string[] => [
+  `Gateway target: ${target.url}`,
+  `Source: ${target.source}`,
+  `Config: ${cli.paths.configPath}`,
+  `Bind: ${target.bind}`,
+];
+
+function notRunning(target: Target, cli: Cli, verbose: boolean): AppError {
+  const local = target.source.startsWith("local");
+  const url = target.url.replace(/\/$/, "");
+  const what = local
+    ? `The gateway is not running: nothing answers at ${url}.`
+    : `Nothing answers at ${url}.`;
+  return new AppError(
+    "gateway_unreachable",
+    [what, ...(verbose ? whereLines(target, cli) : [])].join("\n"),
+    {
+      hint: local
+        ? `Start it with \`${cli.name}${cli.profileFlag} gateway\`.`
+        : "Check the address, and that the gateway runs there.",
+      details: { target: target.url, source: target.source },
+    },
+  );
+}
+
+/** What the gateway, or its silence, means for the person at the terminal. `where` adds how the address was found. */
+function answerError(error: RpcError, target: Target, cli: Cli, where: boolean): AppError {
+  const details = error.shape.details as { code?: string } | undefined;
   if (details?.code && details.code in ERRORS)
     return new AppError(details.code as ErrorCode, error.message, {
       ...(error.hint && { hint: error.hint }),
     });
-  const closed = details?.closeCode;
+  const closed = closeCodeOf(error);
   const reason = error.message === "No connection." ? "no close reason" : error.message;
   const what =
     closed === undefined
       ? error.message
       : `gateway closed (${closed} ${CLOSE_HINT[closed] ?? "closed"}): ${reason}`;
-  const where = [
-    `Gateway target: ${target.url}`,
-    `Source: ${target.source}`,
-    `Config: ${cli.paths.configPath}`,
-    `Bind: ${target.bind}`,
-  ];
   const code = error.shape.code === "INVALID_REQUEST" ? "bad_request" : "gateway_unreachable";
   if (code === "bad_request") return new AppError(code, error.message);
-  return new AppError(code, [what, ...where].join("\n"), {
+  return new AppError(code, [what, ...(where ? whereLines(target, cli) : [])].join("\n"), {
     hint: `Start it with \`${cli.name}${cli.profileFlag} gateway\`.`,
     details: { target: target.url, source: target.source },
   });

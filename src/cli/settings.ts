@@ -3,6 +3,7 @@ import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { peekGeneratedToken } from "../gateway/secret.ts";
 
 export type Settings = {
   /** Undefined when the file cannot be used; asking a running gateway must work all the same. */
@@ -12,6 +13,8 @@ export type Settings = {
   problems: string[];
   /** With `.env` of the state folder and the config's `env` section. */
   env: Env;
+  /** What a gateway without a configured secret uses. Read when it is called. */
+  generatedToken(): string | undefined;
 };
 
 export async function loadSettings(env: Env, paths: Paths): Promise<Settings> {
@@ -23,5 +26,6 @@ export async function loadSettings(env: Env, paths: Paths): Promise<Settings> {
       [path || "file", message, line ? `(line ${line})` : ""].filter(Boolean).join(" "),
     ),
     env: loaded.env,
+    generatedToken: () => peekGeneratedToken(paths.stateDir),
   };
 }

@@ -108,3 +108,22 @@ test.skipIf(process.platform === "win32")(
     expect(left.seen).toEqual(["signal SIGHUP received", "stop: received SIGHUP"]);
   },
 );
+
+test.skipIf(process.platform === "win32")(
+  "SIGHUP whose terminal goes away a moment later is a stop too",
+  async () => {
+    let gone = false;
+    const it = await running({ terminalGone: () => gone });
+    it.source.emit("SIGHUP");
+    expect(it.seen).toEqual(["reload"]);
+    gone = true;
+    it.timeout.resolve();
+    it.stopped.resolve();
+    expect(await it.exit).toBe(0);
+    expect(it.seen.slice(0, 3)).toEqual([
+      "reload",
+      "signal SIGHUP received",
+      "stop: received SIGHUP",
+    ]);
+  },
+);

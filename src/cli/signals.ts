@@ -3,8 +3,7 @@ import { constants } from "node:os";
 import { isatty } from "node:tty";
 
 import type { Logger } from "../base/log.ts";
-import type { Clock } from "../base/time.ts";
-import { systemClock } from "../base/time.ts";
+import { type Clock, pause, systemClock } from "../base/time.ts";
 
 /** The part of the running app that signals are for. */
 export type SignalApp = {
@@ -27,6 +26,8 @@ export type SignalOptions = {
 const STOP_MS = 5000;
 /** `npm run` and the like pass on what the terminal has sent already: so soon it is not a second wish; in ms. */
 const ECHO_MS = 300;
+/** After SIGHUP, when to look again whether the terminal is still there, in ms. */
+const HANGUP_MS = 1000;
 
 /**
  * Starts the app and waits for its end. Gives the exit code: the app's own, 0 after a signal, 128 and the signal's number when it
@@ -57,15 +58,22 @@ export async function runUntilStopped(
     stoppingSince = clock.now();
     stop(app, signal).then(over.resolve, over.reject);
   };
+  const hangUp = (): void => {
+    if (terminalGone()) return end("SIGHUP");
+    app?.reload();
+    // The signal may come before its terminal has gone.
+    const lookAgain = async (): Promise<void> => {
+      const stillRuns = await pause(clock, HANGUP_MS, ended.signal);
+      if (stillRuns && terminalGone()) end("SIGHUP");
+    };
+    lookAgain().then(undefined, over.reject);
+  };
   const handlers: [signal: NodeJS.Signals, take: () => void][] = [
     ["SIGTERM", () => end("SIGTERM")],
     ["SIGINT", () => end("SIGINT")],
   ];
   if (process.platform !== "win32")
-    handlers.push(
-      ["SIGHUP", () => (terminalGone() ? end("SIGHUP") : app?.reload())],
-      ["SIGUSR1", () => app?.restart("SIGUSR1")],
-    );
+    handlers.push(["SIGHUP", () => hangUp()], ["SIGUSR1", () => app?.restart("SIGUSR1")]);
   for (const [signal, take] of handlers) source.on(signal, take);
   const run = async (): Promise<number> => {
     app = await start();

@@ -3,10 +3,11 @@ import { existsSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 
 import { type Home, keepLog, makeHome } from "../../test/config-home.ts";
-import { openConfig } from "./handle.ts";
+import { AppError } from "../base/errors.ts";
+import { openConfig, type OpenOptions } from "./handle.ts";
 import type { ReloadPlan } from "./reload.ts";
 
-const open = async (home: Home, more: { useLastGood?: boolean } = {}) => {
+const open = async (home: Home, more: Partial<OpenOptions> = {}) => {
   const kept = keepLog();
   return { ...kept, handle: await openConfig({ ...home.where, log: kept.log, ...more }) };
 };
@@ -250,4 +251,75 @@ test("a first config file that appears while the gateway runs is taken up", asyn
   const plan = next(handle);
   home.write("{ tools: { deny: ['a'] } }");
   expect((await plan).config.tools.deny).toEqual(["a"]);
+});
+
+test("a change that needs a restart and cannot be started with is one error, and the running config stays", async () => {
+  using home = makeHome();
+  home.write("{ gateway: { port: 5 } }");
+  const { handle, lines } = await open(home);
+  const plans: ReloadPlan[] = [];
+  const stop = handle.watch(
+    (plan) => plans.push(plan),
+    async ({ config }) =>
+      config.gateway.port === 6
+        ? new AppError("port_taken", "Port 6 is taken.", { hint: "Take another." })
+        : undefined,
+  );
+  home.write("{ gateway: { port: 6 } }");
+  expect(await handle.reload()).toBeUndefined();
+  expect(handle.current().gateway.port).toBe(5);
+  expect(plans).toEqual([]);
+  expect(lines).toEqual([
+    {
+      level: "error",
+      message: "the changed config is not used: Port 6 is taken.",
+      data: { keys: "gateway.port", hint: "Take another." },
+    },
+  ]);
+  expect(home.read("config.last-good.json5")).toContain("port: 5");
+  home.write("{ gateway: { port: 7 } }");
+  expect(await handle.reload()).toMatchObject({ action: "restart" });
+  stop();
+  expect(handle.current().gateway.port).toBe(7);
+  expect(plans).toHaveLength(1);
+});
+
+test("a config file that is deleted is one warning, and the running config stays", async () => {
+  using home = makeHome();
+  home.write("{ gateway: { port: 5 } }");
+  const { handle, lines } = await open(home);
+  rmSync(home.paths.configPath);
+  expect(await handle.reload()).toBeUndefined();
+  expect(await handle.reload()).toBeUndefined();
+  expect(handle.current().gateway.port).toBe(5);
+  expect(lines.map((line) => [line.level, line.message])).toEqual([
+    ["warn", "the config file is gone; the running config stays"],
+  ]);
+  home.write("{ gateway: { port: 5 }, tools: { deny: ['x'] } }");
+  expect(await handle.reload()).toMatchObject({ changed: ["tools.deny"] });
+});
+
+test("what ran before can be used in place of a file that could not be started with", async () => {
+  using home = makeHome();
+  home.write("{ gateway: { port: 5 } }");
+  const first = (await open(home)).handle;
+  const instead = { config: first.current(), env: first.env() };
+  home.write("{ gateway: { port: 6 } }");
+  const { handle } = await open(home, { instead });
+  expect(handle.current().gateway.port).toBe(5);
+  expect(home.read("config.last-good.json5")).toContain("port: 5");
+});
+
+test("a config counts as good only when the gateway has started with it", async () => {
+  using home = makeHome();
+  home.write("{ gateway: { port: 5 } }");
+  const { handle } = await open(home);
+  handle.watch(() => undefined)();
+  home.write("{ gateway: { port: 6 } }");
+  expect(await handle.reload()).toMatchObject({ action: "restart" });
+  expect(home.read("config.last-good.json5")).toContain("port: 5");
+  const again = (await open(home, { unproven: true })).handle;
+  expect(home.read("config.last-good.json5")).toContain("port: 5");
+  await again.proven();
+  expect(home.read("config.last-good.json5")).toContain("port: 6");
 });

@@ -4,7 +4,7 @@
  */
 import { VERSION } from "../base/brand.ts";
 import type { Env } from "../base/env.ts";
-import { errnoOf } from "../base/errors.ts";
+import { type AppError, errnoOf } from "../base/errors.ts";
 import { removeStaleTemps } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
@@ -27,7 +27,17 @@ export type OpenOptions = {
   clock?: Clock;
   /** A config that cannot be used is replaced by the last one that worked (decision 9). Without it such a config is refused. */
   useLastGood?: boolean;
+  /** The caller says with `proven()` that it could start with the config; until then it does not count as a good one. */
+  unproven?: boolean;
+  /** Used in place of what the file says: a restart with the file failed, and this is what ran before. */
+  instead?: InForce;
 };
+
+/** A config together with the environment that belongs to it. */
+export type InForce = { config: Config; env: Env };
+
+/** Why a changed config that needs a restart must not be used; undefined when it may be. */
+export type RestartCheck = (next: InForce) => Promise<AppError | undefined>;
 
 /** Said once at start when the last good config had to be used. */
 export type Recovered = {
@@ -53,6 +63,8 @@ export interface ConfigHandle {
   loaded(): Loaded;
   /** Set when the file could not be used at start. */
   readonly recovered?: Recovered;
+  /** Keeps a copy of what was opened as the last good config. Called once the start has succeeded. */
+  proven(): Promise<void>;
   /**
    * Changes the file (comments and everything else in it stay) and takes the result into use. Gives the changed paths; none when all
    * values were so already. Edits of one process happen one after the other. Throws as `editText` and `writeConfig` do.
@@ -60,23 +72,33 @@ export interface ConfigHandle {
   edit(changes: readonly Change[]): Promise<{ changed: string[] }>;
   /** Reads the file again. Undefined when nothing changed or when the new file cannot be used (then the running config stays). */
   reload(): Promise<ReloadPlan | undefined>;
-  /** Follows the file as `gateway.reload` says. Several listeners may watch; the result stops one. */
-  watch(onChange: (plan: ReloadPlan) => void): () => void;
+  /**
+   * Follows the file as `gateway.reload` says. Several listeners may watch; the result stops one. A change that needs a restart
+   * and that some `check` objects to is one error in the log; the running config stays, and the listeners hear nothing.
+   */
+  watch(onChange: (plan: ReloadPlan) => void, check?: RestartCheck): () => void;
 }
 
 /** Reads the config. Throws config_invalid when it cannot be used and the last good one may not be, or there is none. */
 export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
   const { paths, log, clock = systemClock } = options;
   const first = await loadConfig(options);
-  const open = first.config ? { loaded: first } : await recover(options, first, clock.now());
+  const open = options.instead
+    ? { loaded: { ...first, ...options.instead } }
+    : first.config
+      ? { loaded: first }
+      : await recover(options, first, clock.now());
   const recovered = "recovered" in open ? open.recovered : undefined;
   let file = first;
   /** Made when it is asked for; the greeting of every client asks for its hash. */
   let shown: { of: Loaded; view: ConfigSnapshot } | undefined;
-  let active: { config: Config; env: Env } = { config: open.loaded.config!, env: open.loaded.env };
+  let active: InForce = { config: open.loaded.config!, env: open.loaded.env };
   tell(log, first);
   if (!first.env.nixMode) await tolerate(log, removeStaleTemps(paths.configPath, clock.now()));
-  if (!recovered) await tolerate(log, keepLastGood(paths, first));
+  const proven = async (): Promise<void> => {
+    if (!recovered && !options.instead) await tolerate(log, keepLastGood(paths, first));
+  };
+  if (!options.unproven) await proven();
 
   let queue: Promise<unknown> = Promise.resolve();
   /** One edit or reload after the other, also after one that failed. */
@@ -89,11 +111,24 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
     file = loaded;
     if (!loaded.config) return undefined;
     const plan = planReload(active.config, loaded.config, active.config.gateway.reload.mode);
-    active = { config: plan.config, env: loaded.env };
-    await tolerate(log, keepLastGood(paths, loaded));
+    const next = { config: plan.config, env: loaded.env };
+    if (plan.action === "restart")
+      for (const check of checks) {
+        const problem = await check(next);
+        if (!problem) continue;
+        log.error(`the changed config is not used: ${problem.message}`, {
+          keys: plan.needRestart.join(", "),
+          ...(problem.hint && { hint: problem.hint }),
+        });
+        return undefined;
+      }
+    active = next;
+    // What needs a restart is good when the restart has succeeded.
+    if (plan.action !== "restart") await tolerate(log, keepLastGood(paths, loaded));
     return plan.changed.length > 0 ? plan : undefined;
   };
   const listeners = new Set<(plan: ReloadPlan) => void>();
+  const checks = new Set<RestartCheck>();
   const announce = (plan: ReloadPlan | undefined) => {
     if (!plan) return;
     if (plan.needRestart.length > 0 && plan.action !== "restart")
@@ -106,6 +141,14 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
       const loaded = await loadConfig(options);
       if (loaded.hash === file.hash && loaded.files.length === 0 && file.files.length === 0)
         return undefined;
+      if (!loaded.exists && file.exists) {
+        file = loaded;
+        log.warn("the config file is gone; the running config stays", {
+          file: paths.configPath,
+          hint: "Put it back, or restart the gateway to go on without one.",
+        });
+        return undefined;
+      }
       if (!loaded.config) {
         file = loaded;
         log.warn("the changed config cannot be used; the running one stays", {
@@ -129,6 +172,7 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
     },
     loaded: () => file,
     ...(recovered && { recovered }),
+    proven,
     edit: (changes) =>
       inTurn(async () => {
         const { loaded, changed } = await editFile(
@@ -139,9 +183,14 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
         return { changed };
       }),
     reload,
-    watch(onChange) {
+    watch(onChange, check) {
       listeners.add(onChange);
-      if (active.config.gateway.reload.mode === "off") return () => listeners.delete(onChange);
+      if (check) checks.add(check);
+      const leave = () => {
+        listeners.delete(onChange);
+        if (check) checks.delete(check);
+      };
+      if (active.config.gateway.reload.mode === "off") return leave;
       const stop = watchFiles({
         files: () => [paths.configPath, ...file.files],
         debounceMs: () => active.config.gateway.reload.debounceMs,
@@ -152,7 +201,7 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
         log,
       });
       return () => {
-        listeners.delete(onChange);
+        leave();
         stop();
       };
     },

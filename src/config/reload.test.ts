@@ -22,21 +22,26 @@ test("changed paths are the smallest that differ; a list counts as one value", (
   ]);
 });
 
-test("the first prefix of the table decides; an unknown path needs a restart", () => {
+test("the first prefix of the table decides; a key that is unknown or has no effect asks for nothing", () => {
   const cases: [string[], string][] = [
     [["gateway", "remote", "url"], "none"],
     [["gateway", "reload"], "none"],
     [["gateway", "port"], "restart"],
-    [["gatewayx"], "restart"],
-    [["agents", "defaults", "heartbeat", "every"], "hot"],
+    [["gatewayx"], "none"],
+    [["gateway", "prot"], "none"],
+    [["gateway", "tls", "enabled"], "none"],
+    [["session", "dmScope"], "none"],
+    [["agents", "defaults", "heartbeat", "every"], "none"],
     [["agents", "list"], "hot"],
     [["agents", "defaults", "model"], "none"],
-    [["channels", "discord", "token"], "hot"],
+    [["channels", "discord", "token"], "none"],
+    [["logging", "level"], "hot"],
     [["models", "providers", "x"], "hot"],
     [["tools", "deny"], "none"],
     [["env", "vars"], "restart"],
-    [["your"], "restart"],
-    [["plugins", "entries"], "restart"],
+    [["your"], "none"],
+    [["plugins", "entries"], "none"],
+    [["gateway", "auth", "token"], "restart"],
   ];
   for (const [path, action] of cases)
     expect([path, actionFor(path)]).toEqual([path, action as never]);

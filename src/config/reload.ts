@@ -1,13 +1,17 @@
 /** What a change of the config asks for while the gateway runs: nothing, a part restarted, or all of it. */
 import { isDeepStrictEqual } from "node:util";
 
+import type { z } from "zod";
+
+import { inactivePart } from "./inactive.ts";
 import { formatPath, isRecord, type Path, valueAt } from "./path.ts";
-import type { Config } from "./schema.ts";
+import { type Config, ConfigSchema } from "./schema.ts";
+import { childOf, shapeOf } from "./shape.ts";
 
 /** `none`: read where it is used; `hot`: a running part is told; `restart`: only a new process can use it. */
 export type Action = "none" | "hot" | "restart";
 
-/** The first row that a changed path begins with decides; a path that no row knows needs a restart. */
+/** The first row that a changed path begins with decides; a known path without a row needs a restart. */
 const PLAN: [prefix: string, action: Action][] = [
   ["gateway.remote", "none"],
   ["gateway.reload", "none"],
@@ -54,7 +58,21 @@ export function changedPaths(before: unknown, now: unknown, path: Path = []): Pa
   );
 }
 
+/** False where a group of the schema has no such key; what is inside a free value is the value's. */
+function known(path: Path): boolean {
+  let schema: z.ZodType = ConfigSchema;
+  for (const key of path) {
+    if (shapeOf(schema).kind === "leaf") return true;
+    const child = childOf(schema, key);
+    if (!child) return false;
+    schema = child;
+  }
+  return true;
+}
+
+/** Nothing acts on a key that is unknown or whose part is not built, so changing it asks for nothing. */
 export function actionFor(path: Path): Action {
+  if (inactivePart(path) || !known(path)) return "none";
   const text = formatPath(path);
   const row = PLAN.find(
     ([prefix]) =>

@@ -1,12 +1,12 @@
 import type { GatewayPorts } from "./ports.ts";
 
-/** How old a summary may be before it is made anew, in ms. */
+/** How old a summary may be before it is made anew without being asked to, in ms. */
 export const HEALTH_MS = 60_000;
 const RECENT = 5;
 
 export type HealthSummary = Record<string, unknown>;
 
-/** The summary that `health` answers with. Made at most once a minute, and only when somebody asks or watches. */
+/** The summary that `health` answers with, made when somebody asks or watches. What is in it costs three small queries. */
 export class Health {
   private cached: { at: number; summary: HealthSummary } | undefined;
   private making: Promise<HealthSummary> | undefined;
@@ -31,7 +31,7 @@ export class Health {
   }
 
   private async make(): Promise<HealthSummary> {
-    const started = performance.now();
+    const before = performance.now();
     const ts = this.now();
     const { store, info } = this.ports;
     const { rows, total } = await store.sessions.list({ limit: RECENT });
@@ -45,13 +45,16 @@ export class Health {
         age: ts - row.updatedAt,
       })),
     };
-    const { ready, failing } = this.ports.ready();
+    const started = this.ports.ready();
+    const problem = store.problem?.();
+    const failing = [...started.failing, ...(problem ? ["disk"] : [])];
     const summary = {
-      ok: true,
+      ok: !problem,
       ts,
-      durationMs: Math.round(performance.now() - started),
-      ready,
+      durationMs: Math.round(performance.now() - before),
+      ready: started.ready && !problem,
       failing,
+      ...(problem && { problems: [problem] }),
       channels: {},
       channelOrder: [],
       channelLabels: {},

@@ -6,9 +6,10 @@ import { join } from "node:path";
 
 import type { Server } from "bun";
 
+import { NAMES } from "../base/brand.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { Clock } from "../base/time.ts";
+import { type Clock, systemClock } from "../base/time.ts";
 import { inList } from "./access/ip.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { SocketData } from "./connection.ts";
@@ -74,16 +75,38 @@ export function platformHosts(vars: Record<string, string | undefined>): string[
 
 const isTaken = (cause: unknown): boolean => errnoOf(cause) === "EADDRINUSE";
 
+/** The command line of a gateway, under any name that the product has had. */
+const GATEWAY = new RegExp(`(?:${NAMES.join("|")}|main\\.ts)(?:\\b.*\\sgateway\\b|$)`);
+
 async function portTaken(host: string, port: number, cause: unknown): Promise<AppError> {
   const owners = await portOwners(port);
   const who = owners.map(
     ({ pid, command }) => `process ${pid} (${command.slice(0, 200) || "unknown"})`,
   );
+  const taken = `Port ${port} on ${host} is taken${who.length ? ` by ${who.join(" and ")}` : " by another program"}`;
+  const details = { port, host, owners };
+  if (!owners.some(({ command }) => GATEWAY.test(command)))
+    return new AppError("port_taken", `${taken}.`, { cause, details });
   return new AppError(
     "port_taken",
-    `Port ${port} on ${host} is taken${who.length ? ` by ${who.join(" and ")}` : " by another program"}; another gateway instance is already listening on ws://${host}:${port}?`,
-    { cause, details: { port, host, owners } },
+    `${taken}; another gateway instance is already listening on ws://${host}:${port}.`,
+    { cause, details, hint: "Choose another port with --port, or set gateway.port." },
   );
+}
+
+/** Without development mode Bun shares a taken port with its holder instead of failing. */
+export const ALONE = { development: false, reusePort: false } as const;
+
+/** Throws port_taken or start_refused when a gateway could not listen there now. Port 0 asks for the address alone. */
+export async function tryListen(host: string, port: number, log: Logger): Promise<void> {
+  const fetch = () => new Response();
+  const websocket = { message: () => undefined };
+  const open: OpenServer = (at) =>
+    Bun.serve<SocketData>(
+      "unix" in at ? { ...at, fetch, websocket } : { ...at, fetch, websocket, ...ALONE },
+    );
+  const [opened] = await listenTcp(open, [host], port, { log, clock: systemClock, retries: 0 });
+  await opened!.server.stop(true);
 }
 
 /** Opens the first address with retries, then the aliases on the same port. Throws port_taken or start_refused. */

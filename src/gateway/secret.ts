@@ -1,4 +1,5 @@
 /** The shared secret: where it comes from, when one is made, and when the gateway must not start without a better one. */
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -13,6 +14,7 @@ import type { GatewayAuth } from "./ports.ts";
 export type SecretEnv = { gatewayToken?: string; gatewayPassword?: string };
 
 const FILE = "gateway-token";
+const COMPLETE = /^[\w-]{24,}$/;
 const filled = (text: string | undefined): string | undefined => text?.trim() || undefined;
 
 /** What the start was asked for and what stands in the file, as far as it concerns the secret. */
@@ -112,6 +114,13 @@ export function startProblems(
   return refuse(`${refusing}: ${why}.`, `Make a new one: ${MAKE_SECRET}`);
 }
 
+/** The generated token as it lies in the state folder; undefined when there is none that could be used. Makes nothing. */
+export function peekGeneratedToken(stateDir: string): string | undefined {
+  const path = join(stateDir, FILE);
+  const text = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  return COMPLETE.test(text) ? text : undefined;
+}
+
 /**
  * The token that is used when nobody configured one: 32 random bytes, made once, readable by the owner only.
  * `created` is true when it was made now. An empty or damaged file is replaced.
@@ -127,7 +136,7 @@ export async function loadGeneratedToken(
       throw cause;
     },
   );
-  if (/^[\w-]{24,}$/.test(known)) return { token: known, created: false, path };
+  if (COMPLETE.test(known)) return { token: known, created: false, path };
   const token = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
   await ensureDir(stateDir, 0o700);
   await atomicWrite(path, `${token}\n`, { mode: 0o600 });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 
 /**
@@ -22,7 +23,14 @@ import { httpApp } from "./http/app.ts";
 import type { UiSource } from "./http/assets.ts";
 import { refuseUpgrade } from "./http/upgrade.ts";
 import { Hub } from "./hub.ts";
-import { type HttpServer, listenTcp, listenUnix, type OpenServer, pageUrl } from "./listen.ts";
+import {
+  ALONE,
+  type HttpServer,
+  listenTcp,
+  listenUnix,
+  type OpenServer,
+  pageUrl,
+} from "./listen.ts";
 import { RepeatLog } from "./log/repeat-log.ts";
 import { TrafficLog, type WsLog } from "./log/traffic-log.ts";
 import type { GatewaySide, MethodContext, MethodTable } from "./method.ts";
@@ -77,6 +85,8 @@ export type RunningGateway = {
   say(key: SessionKey, text: string): Promise<string | undefined>;
   /** Ends the sessions whose secret is no longer valid. Also done by itself before every event. */
   recheckAuth(): void;
+  /** Makes the file of the Unix socket again when somebody deleted it. Also done by itself every 30 s. */
+  keepSocket(): Promise<void>;
   /** Tells the clients, says goodbye and closes; bounded, never throws. */
   stop(why?: { reason: string; restartExpectedMs: number | null }): Promise<void>;
 };
@@ -159,7 +169,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     },
   });
   const app = httpApp({
-    health: { ready: ports.ready, running: () => running },
+    health: {
+      ready: ports.ready,
+      running: () => running,
+      disk: () => ports.store.problem?.(),
+    },
     config: () => config.current(),
     hostRules,
     guard,
@@ -245,8 +259,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       },
     };
     if ("unix" in at) return Bun.serve({ ...common, ...at });
-    // Without development mode Bun shares a taken port with its holder instead of failing.
-    return Bun.serve({ ...common, ...at, idleTimeout: IDLE_SECONDS, reusePort: false });
+    return Bun.serve({ ...common, ...at, idleTimeout: IDLE_SECONDS, ...ALONE });
   };
 
   const tcp = await listenTcp(open, options.hosts, options.port, {
@@ -265,8 +278,23 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const port = tcp[0]!.server.port!;
   const urls = tcp.map(({ host }) => `ws://${urlHost(host)}:${port}`);
 
+  async function keepSocket(): Promise<void> {
+    if (!running || !unix || !socketPath || existsSync(socketPath)) return;
+    // First the old one, because closing a server removes the file of its name. Its open connections stay.
+    const old = unix;
+    unix = undefined;
+    background("closing the old local socket", old.stop(), log);
+    const made = await listenUnix(open, socketPath, log);
+    if (!made) return;
+    if (!running) return void (await made.stop(true));
+    unix = made;
+    log.info("the local socket was deleted and is made again", { path: socketPath });
+  }
   const ticks = setInterval(() => {
+    background("local socket", keepSocket(), log);
     recheckAuth();
+    // It logs that the disk is full, and that it is over, also while nobody asks.
+    ports.store.problem?.();
     const ts = now();
     hub.broadcast({ event: "tick", payload: () => ({ ts }), droppable: true });
   }, TICK_MS);
@@ -287,6 +315,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     createTicket: () => `#ticket=${tickets.create()}`,
     say,
     recheckAuth,
+    keepSocket,
     async stop(why = { reason: "gateway stopping", restartExpectedMs: null }) {
       if (!running) return;
       running = false;

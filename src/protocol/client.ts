@@ -80,8 +80,19 @@ type Waiting = {
   reject(error: RpcError): void;
   /** Skip the first answer of a method that answers twice (`agent`). */
   final: boolean;
+  /** Characters of the request: a large one is on its way for a while. */
+  size: number;
   timer?: ReturnType<typeof setTimeout>;
 };
+
+/** How long a call may be unanswered, without any other frame, before the line is tested; and then how long the test may take. In ms. */
+const QUIET_MS = 5000;
+/** From the first packet to hello-ok, in ms. */
+const HANDSHAKE_MS = 15_000;
+/** The close code of a connection that was dropped because nothing came any more. */
+const SILENT = 4000;
+/** The slowest line that a large request is given time for, in characters per ms. */
+const SLOWEST = 50;
 
 const lost = (message: string): RpcError =>
   new RpcError({ code: "UNAVAILABLE", message, retryable: true });
@@ -120,6 +131,19 @@ export class RpcClient<M extends MethodTypes> {
     this.failAll(lost("The connection was closed."));
   }
 
+  /**
+   * Tests a connection that may be dead without anybody having closed it (the page woke up). When nothing at all comes back in
+   * five seconds, it is dropped and a new one is made.
+   */
+  probe(): void {
+    if (this.current.kind !== "connected") return;
+    clearTimeout(this.watchdog);
+    // Its answer is nobody's: whatever frame comes shows that the line is alive, also an error.
+    this.socket?.send(JSON.stringify({ type: "req", id: "probe", method: "health", params: {} }));
+    const largest = Math.max(0, ...[...this.waiting.values()].map((entry) => entry.size));
+    this.watchdog = setTimeout(() => this.drop(), QUIET_MS + largest / SLOWEST);
+  }
+
   /** Tries again at once instead of waiting for the back-off (the browser came online, a person pressed the button). */
   retryNow(): void {
     if (this.current.kind !== "waiting" && this.current.kind !== "refused") return;
@@ -149,14 +173,17 @@ export class RpcClient<M extends MethodTypes> {
   ): Promise<unknown> {
     const id = String(this.next++);
     return new Promise((resolve, reject) => {
-      const entry: Waiting = { resolve, reject, final };
+      const frame = JSON.stringify({ type: "req", id, method, params });
+      const entry: Waiting = { resolve, reject, final, size: frame.length };
       if (timeoutMs > 0)
         entry.timer = setTimeout(() => {
           this.waiting.delete(id);
           reject(lost(`The gateway did not answer ${method} within ${timeoutMs} ms.`));
         }, timeoutMs);
       this.waiting.set(id, entry);
-      this.socket?.send(JSON.stringify({ type: "req", id, method, params }));
+      this.socket?.send(frame);
+      // The first one that is open starts the clock; the others are watched with it.
+      if (this.waiting.size === 1) this.beat();
     });
   }
 
@@ -167,10 +194,11 @@ export class RpcClient<M extends MethodTypes> {
       ? new WebSocket(url, { headers } as unknown as string[])
       : new WebSocket(url);
     this.socket = socket;
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => this.drop(), HANDSHAKE_MS);
     let refusal: ErrorShape | undefined;
     let challenged = false;
     socket.onmessage = (message) => {
-      this.beat();
       const frame = JSON.parse(String(message.data)) as Frame;
       if (frame.type === "event" && frame.event === "connect.challenge" && !challenged) {
         challenged = true;
@@ -188,12 +216,18 @@ export class RpcClient<M extends MethodTypes> {
         );
       } else if (frame.type === "event") this.options.onEvent?.(frame);
       else if (frame.type === "res") this.answer(frame);
+      this.beat();
     };
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.socket = undefined;
       clearTimeout(this.watchdog);
-      this.failAll(lost("The connection to the gateway was lost."));
+      const error = lost("The connection to the gateway was lost.");
+      if (this.current.kind === "connected") {
+        this.closed(event.code, event.reason, undefined);
+        return this.failAll(error);
+      }
+      this.failAll(error);
       // The rejected `connect` promise sets `refusal` in a microtask; look at it after that.
       queueMicrotask(() => this.closed(event.code, event.reason, refusal));
     };
@@ -228,7 +262,11 @@ export class RpcClient<M extends MethodTypes> {
       refusal ??
       ({
         code: "UNAVAILABLE",
-        message: reason ? `The gateway closed the connection: ${reason}` : "No connection.",
+        message: reason
+          ? `The gateway closed the connection: ${reason}`
+          : code === SILENT
+            ? "The gateway does not answer."
+            : "No connection.",
         details: { closeCode: code },
       } satisfies ErrorShape);
     // 1008 with an error frame is the server's considered no: the same secret again only feeds the rate limiter.
@@ -253,12 +291,29 @@ export class RpcClient<M extends MethodTypes> {
     this.retryTimer = setTimeout(() => this.open(), retryInMs);
   }
 
-  /** The server ticks every 30 s; silence for twice that is a dead connection that nobody closed. */
+  /**
+   * A frame came, or a call went out. The server ticks every 30 s: silence for twice that is a dead connection that nobody
+   * closed. While an answer is due, the line is tested much earlier.
+   */
   private beat(): void {
-    clearTimeout(this.watchdog);
     if (this.current.kind !== "connected") return;
-    const quiet = this.current.hello.policy.tickIntervalMs * 2;
-    this.watchdog = setTimeout(() => this.socket?.close(4000, "tick timeout"), quiet);
+    clearTimeout(this.watchdog);
+    const { tickIntervalMs } = this.current.hello.policy;
+    this.watchdog = this.waiting.size
+      ? setTimeout(() => this.probe(), QUIET_MS)
+      : setTimeout(() => this.drop(), tickIntervalMs * 2);
+  }
+
+  /** Ends a dead connection at once: its closing handshake would wait for the dead. */
+  private drop(): void {
+    const { socket } = this;
+    if (!socket) return;
+    this.socket = undefined;
+    socket.onmessage = socket.onclose = null;
+    socket.close(SILENT, "no answer");
+    // Who waits for a call hears of it when the state already says that the connection is gone.
+    this.closed(SILENT, "", undefined);
+    this.failAll(lost("The gateway does not answer."));
   }
 
   private answer(frame: ResponseFrame): void {

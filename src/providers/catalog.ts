@@ -211,7 +211,7 @@ export function openCatalog(options: CatalogOptions) {
     const row = parsed && table.provider(parsed.provider);
     if (!parsed || !row) throw new AppError("not_found", `There is no provider for ${ref}.`);
     const info = table.model(parsed, row);
-    const value = (key ?? keysOf(row)[0])?.value;
+    const used = key ?? keysOf(row)[0];
     const idle = isLoopback(info.baseUrl)
       ? IDLE_MS.local
       : info.dialect === "anthropic-messages"
@@ -220,7 +220,7 @@ export function openCatalog(options: CatalogOptions) {
     return {
       id: row.id,
       baseUrl: info.baseUrl,
-      ...(value ? { apiKey: value } : {}),
+      ...(used?.value ? { apiKey: used.value, keySource: used.source } : {}),
       headers: { ...row.entry?.headers, ...info.headers },
       authHeader: row.entry?.authHeader ?? row.entry?.auth === "token",
       idleTimeoutMs: idle,

@@ -10,7 +10,7 @@ import type { Candidate } from "./access.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Cooldowns, Pause, Target } from "./cooldown.ts";
 import type { Key } from "./credentials.ts";
-import { stopped } from "./failure.ts";
+import { CUT_HINT, sentence, stopped } from "./failure.ts";
 
 type Rule = {
   /** Other keys of the same provider may do better. */
@@ -73,7 +73,12 @@ export async function* streamWithFailover(
 ): AsyncGenerator<FailoverEvent> {
   const { candidates, skipped } = await deps.catalog.candidates(ask.agentId, ask.override);
   const failures: Failure[] = skipped.map((s) => ({ ...s }));
-  for (const s of skipped) deps.log.warn("model skipped", { ref: s.ref, reason: s.why });
+  for (const s of skipped)
+    deps.log.warn("model skipped", {
+      ref: s.ref,
+      reason: s.why,
+      sessionId: ask.request.sessionId,
+    });
   const state = { streamed: false };
   for (const candidate of orderByPause(candidates, deps.cooldowns, failures)) {
     const result = yield* tryCandidate(deps, ask, candidate, failures, state, signal);
@@ -169,6 +174,7 @@ async function* tryCandidate(
         reason: error.message,
         attempt,
         waitMs: ms,
+        sessionId: ask.request.sessionId,
       });
       if (ms === undefined) {
         cooldowns.fail(targetOf(candidate, key), error.code, error.retryAfterMs);
@@ -180,7 +186,7 @@ async function* tryCandidate(
       yield {
         type: "model",
         choice,
-        note: `${error.message} Trying again in ${Math.ceil(ms / 1000)} s.`,
+        note: `${sentence(error.message)} Trying again in ${Math.ceil(ms / 1000)} s.`,
       };
       if (!(await slept(deps.clock, ms, signal))) {
         yield { type: "error", error: stopped() };
@@ -208,7 +214,9 @@ async function* once(
     state.streamed = true;
   }
   log.error("a provider ended without a terminal event", { ref: choice.ref });
-  return new AppError("provider_timeout", `${choice.provider} ended without an answer.`);
+  return new AppError("provider_timeout", `${choice.provider} ended without an answer.`, {
+    hint: CUT_HINT,
+  });
 }
 
 /** How long to wait before the same key and model are tried again, or undefined to go on to the next. */
@@ -223,7 +231,7 @@ function waitMs(
   if (error.code === "provider_rate_limit")
     return after !== undefined && after <= MAX_WAIT_MS && !waited ? after : undefined;
   // Whoever was silent for a minute would be so again.
-  if ((error.details as { silent?: boolean } | undefined)?.silent) return undefined;
+  if (detailsOf(error).silent) return undefined;
   const base = rule.retries[attempt];
   if (base === undefined || (after !== undefined && after > MAX_WAIT_MS)) return undefined;
   return Math.max(after ?? 0, Math.round(base * (1 - JITTER + 2 * JITTER * random())));
@@ -251,6 +259,9 @@ function standIn(failures: Failure[], ref: string): string | undefined {
   return first && `${ref} answers instead of ${first.ref}: ${first.why.replace(/\.$/, "")}.`;
 }
 
+const detailsOf = (error: AppError) =>
+  (error.details ?? {}) as { silent?: boolean; image?: boolean; status?: number };
+
 /** One error for all: a single failure speaks for itself, several are listed. The hint is that of the first one that was asked. */
 function summary(failures: Failure[]): AppError {
   const errors = failures.flatMap((f) => (f.error ? [f.error] : []));
@@ -265,6 +276,9 @@ function summary(failures: Failure[]): AppError {
     {
       hint: first?.hint ?? "Set the key of a provider, or choose another model with /model.",
       details: {
+        // The agent asks again without pictures when one of them was the reason.
+        ...(errors.some((e) => detailsOf(e).image) && { image: true }),
+        ...(first && { status: detailsOf(first).status }),
         failures: failures.map(({ ref, why, error }) => ({ ref, why, code: error?.code })),
       },
       ...(waits.length ? { retryAfterMs: Math.min(...waits) } : {}),

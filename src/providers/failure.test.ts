@@ -1,7 +1,14 @@
 import { expect, test } from "bun:test";
 
 import { AppError } from "../base/errors.ts";
-import { codeOfStatus, innerAppError, networkFailure, refusal, retryAfterMs } from "./failure.ts";
+import {
+  codeOfStatus,
+  CUT_HINT,
+  innerAppError,
+  networkFailure,
+  refusal,
+  retryAfterMs,
+} from "./failure.ts";
 
 const where = { id: "acme", baseUrl: "https://api.acme.test/v1", apiKey: "sk-secret-1" };
 
@@ -29,6 +36,43 @@ test("a message never holds the key, a web page or more than a few lines", () =>
   ).toBe('acme refused the key (401): it sent a web page instead of an answer ("403 Forbidden")');
   expect(said("x".repeat(10_000)).length).toBeLessThan(500);
   expect(said("")).toBe("acme refused the key (401).");
+});
+
+test("a hint fits what happened: an error of the provider is not a question of the network", () => {
+  const hint = (more: object) =>
+    refusal(where, { code: "provider_timeout", text: "x", ...more }).hint;
+  expect(hint({ status: 500 })).toBe(
+    "The provider had an error of its own. Try again in a moment.",
+  );
+  expect(hint({ hint: CUT_HINT })).toContain("broke in the middle");
+  expect(networkFailure(where, new Error("x")).hint).toContain("base URL");
+});
+
+test("a refused key is named by where it comes from", () => {
+  const from = { ...where, keySource: "ANTHROPIC_API_KEY" };
+  expect(refusal(from, { code: "provider_auth", status: 401, text: "bad" }).message).toBe(
+    "acme refused the key in ANTHROPIC_API_KEY (401): bad",
+  );
+});
+
+test("a long wait is told in words, a short one is not", () => {
+  const said = (seconds: number) =>
+    refusal(where, {
+      code: "provider_rate_limit",
+      status: 429,
+      text: "slow down",
+      headers: new Headers({ "retry-after": String(seconds) }),
+    }).message;
+  expect(said(60)).toBe("acme limits the rate (429): slow down");
+  expect(said(75)).toBe("acme limits the rate (429): slow down. It answers again in 75 s.");
+  expect(said(3600)).toEndWith("It answers again in 60 min.");
+  expect(said(5 * 3600)).toEndWith("It answers again in 5 h.");
+});
+
+test("a refusal about a picture is marked as one", () => {
+  const image = { code: "provider_rejected", status: 400, text: "x", image: true } as const;
+  expect(refusal(where, image).details).toMatchObject({ image: true, status: 400 });
+  expect(refusal(where, image).hint).toContain("picture");
 });
 
 test("a status decides where it can", () => {

@@ -2,15 +2,25 @@
 import { AppError, errnoOf, type ErrorCode } from "../base/errors.ts";
 import type { Endpoint } from "./provider.ts";
 
-type Where = Pick<Endpoint, "id" | "baseUrl" | "apiKey">;
+type Where = Pick<Endpoint, "id" | "baseUrl" | "apiKey" | "keySource">;
+
+/** `provider_timeout` has several causes; its own hint (network, base URL) is for a provider that cannot be reached or is silent. */
+export const CUT_HINT = "The connection broke in the middle of the answer. Try again.";
+export const UNREADABLE_HINT =
+  "Try again. If it happens each time, check that the base URL belongs to this kind of API.";
+const OWN_ERROR_HINT = "The provider had an error of its own. Try again in a moment.";
+const IMAGE_HINT =
+  "Send the picture smaller or as JPEG or PNG, or choose a model that sees pictures.";
 
 /** Longest vendor text that is shown to a user. */
 const TEXT_LIMIT = 400;
+/** A wait that is worth telling. */
+const LONG_WAIT_MS = 60_000;
 /** A longer Retry-After than this is not believed. */
 const RETRY_AFTER_LIMIT_MS = 24 * 3_600_000;
 
-const SAID: Partial<Record<ErrorCode, (id: string) => string>> = {
-  provider_auth: (id) => `${id} refused the key`,
+const SAID: Partial<Record<ErrorCode, (id: string, key?: string) => string>> = {
+  provider_auth: (id, key) => `${id} refused the key${key ? ` in ${key}` : ""}`,
   provider_billing: (id) => `${id} says that the account has no credit left`,
   provider_rate_limit: (id) => `${id} limits the rate`,
   provider_overloaded: (id) => `${id} is overloaded`,
@@ -18,6 +28,13 @@ const SAID: Partial<Record<ErrorCode, (id: string) => string>> = {
   provider_timeout: (id) => `${id} failed to answer`,
   provider_rejected: (id) => `${id} rejected the request`,
 };
+
+/**
+ * How vendors refuse a picture (damaged, too large, of another kind) or pictures at all, in `error.message` or `error.code`.
+ * One list for all dialects, because proxies pass on the words of the vendor behind them.
+ */
+export const ABOUT_IMAGE =
+  /could not process image|(invalid|unsupported)[ _]image|image_parse_error|image[ _](url|data|input|source|format)|image.{0,20}(dimensions|exceeds|too large)|support.{0,20} images?\b/i;
 
 export type Refusal = {
   code: ErrorCode;
@@ -28,20 +45,45 @@ export type Refusal = {
   headers?: Headers | undefined;
   /** The request field that the vendor names as the culprit. */
   param?: string;
+  /** The refusal is about a picture in the request. */
+  image?: boolean;
+  /** What to do next, where the code's own hint does not fit. */
+  hint?: string;
   cause?: unknown;
 };
 
 /** The one place where a vendor's refusal becomes a message for the user. The key never appears in it. */
 export function refusal(where: Where, r: Refusal): AppError {
-  const what = SAID[r.code]?.(where.id) ?? `${where.id} failed`;
+  const what = SAID[r.code]?.(where.id, where.keySource) ?? `${where.id} failed`;
   const text = plainText(r.text, where.apiKey);
   const status = r.status === undefined ? "" : ` (${r.status})`;
   const wait = retryAfterMs(r.headers);
-  return new AppError(r.code, text ? `${what}${status}: ${text}` : `${what}${status}.`, {
-    details: { provider: where.id, status: r.status, param: r.param },
-    ...(wait === undefined ? {} : { retryAfterMs: wait }),
-    cause: r.cause,
-  });
+  const said = text ? `${what}${status}: ${text}` : `${what}${status}.`;
+  const long = r.code === "provider_rate_limit" && wait !== undefined && wait > LONG_WAIT_MS;
+  const image = r.image === true && r.code === "provider_rejected";
+  const hint =
+    r.hint ?? (image ? IMAGE_HINT : r.code === "provider_timeout" ? OWN_ERROR_HINT : undefined);
+  return new AppError(
+    r.code,
+    long ? `${sentence(said)} It answers again in ${span(wait)}.` : said,
+    {
+      ...(hint ? { hint } : {}),
+      details: { provider: where.id, status: r.status, param: r.param, ...(image && { image }) },
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+      cause: r.cause,
+    },
+  );
+}
+
+/** The text with a full stop, so that another sentence can follow. */
+export const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
+
+/** A wait in words, rounded up: `90 s`, `60 min`, `5 h`. */
+function span(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds <= 90) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes <= 90 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`;
 }
 
 /** What a status alone says. Undefined for a 4xx whose meaning is in its body. */

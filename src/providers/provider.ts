@@ -20,6 +20,8 @@ export type Endpoint = {
   id: string;
   baseUrl: string;
   apiKey?: string;
+  /** Where the key comes from, for messages: `ANTHROPIC_API_KEY`, `models.providers.x.apiKey`. Never the key. */
+  keySource?: string;
   /** Extra request headers. */
   headers?: Record<string, string>;
   /** Send the key as `Authorization: Bearer` where the dialect has a header of its own. */

@@ -7,7 +7,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 
 import { AppError, errnoOf } from "../base/errors.ts";
-import { networkFailure } from "./failure.ts";
+import { CUT_HINT, networkFailure } from "./failure.ts";
 
 export type TransportOptions = {
   /** Name of the endpoint, for messages to the user. */
@@ -203,7 +203,7 @@ function bodyOf(
                   new AppError(
                     "provider_timeout",
                     `The connection to ${options.id} broke in the middle of the answer.`,
-                    { cause },
+                    { hint: CUT_HINT, cause },
                   )),
           );
         message.on("end", () => (message.complete ? finish() : cut()));

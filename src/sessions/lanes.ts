@@ -1,3 +1,4 @@
+import { type Clock, pause } from "../base/time.ts";
 import type { SessionKey } from "../flow.ts";
 
 /** One task at a time per session, at most `max()` sessions at once, first come first served. A failing task frees its lane. */
@@ -24,6 +25,14 @@ export class Lanes {
   /** Resolves when everything that was queued until now is over. */
   async idle(): Promise<void> {
     await Promise.all(this.tails.values());
+  }
+
+  /** The same, but at most `ms`. */
+  async idleWithin(ms: number, clock: Clock): Promise<void> {
+    if (this.tails.size === 0) return;
+    const over = new AbortController();
+    await Promise.race([this.idle(), pause(clock, ms, over.signal)]);
+    over.abort();
   }
 
   private async slot<T>(task: () => Promise<T>): Promise<T> {

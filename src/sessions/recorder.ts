@@ -73,6 +73,18 @@ export class Recorder {
           runId: run.turn.id,
         },
       });
+    // Only the user stops a run: at a shutdown the pipeline leaves it unfinished.
+    if (event.status === "aborted")
+      entries.push({
+        at: event.at,
+        body: {
+          kind: "note",
+          level: "info",
+          text: "Stopped by you.",
+          code: "aborted",
+          runId: run.turn.id,
+        },
+      });
     const text = event.status === "ok" ? (this.last?.text ?? "") : "";
     const state = ({ ok: "done", aborted: "aborted", error: "failed" } as const)[event.status];
     await store.turns.finish(run.turn.id, {

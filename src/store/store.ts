@@ -158,6 +158,8 @@ export interface Store {
      * Gives undefined when the first is already final (aborted while it waited).
      */
     begin(ids: string[], entries: NewEntry[], at: number): Promise<TurnRow | undefined>;
+    /** Takes back the attempt of turns that an orderly stop left running, so that only crashes count. Others stay as they are. */
+    release(ids: string[]): Promise<void>;
     /** Takes queued turns into a running one (steering); `entries` are their user messages. Gives the ids really taken. */
     merge(ids: string[], leadId: string, entries: NewEntry[]): Promise<string[]>;
     /** Appends what a running turn produced: one model answer or one batch of tool results. */
@@ -236,6 +238,8 @@ export interface Store {
     set(scope: string, key: string, value: unknown): Promise<void>;
     delete(scope: string, key: string): Promise<void>;
   };
+  /** Why new messages are not taken now, in a sentence: the disk is full. Undefined while all is well. Cheap. */
+  problem?(): string | undefined;
   counts(): Promise<{ sessions: number; unfinishedTurns: number; pendingOutbox: number }>;
   close(): Promise<void>;
 }

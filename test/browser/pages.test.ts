@@ -280,11 +280,12 @@ check(
     run.tool("t1", "exec", { command: wide }).toolEnd("t1", wide).fail(wide, wide);
     await page.getByRole("button", { name: /Tool exec/ }).click();
     await page.getByRole("button", { name: "Copy details" }).waitFor();
-    for (const path of ["", "sessions", "system"]) {
+    for (const path of ["", "sessions", "system", "nowhere"]) {
       if (path) await page.goto(b.gateway.url + path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       const found = await page.evaluate(() => ({
         overflow: document.documentElement.scrollWidth - innerWidth,
+        tall: document.documentElement.scrollHeight - innerHeight,
         boxes: [...document.querySelectorAll(".scroll, .page-view, .main")]
           .filter((el) => el.scrollWidth > el.clientWidth + 1)
           .map((el) => el.className),
@@ -298,7 +299,7 @@ check(
           .filter(({ el }) => !el.matches("input[type=checkbox], input[type=radio]"))
           .map(({ el }) => el.outerHTML.slice(0, 80)),
       }));
-      expect(found, path).toEqual({ overflow: 0, boxes: [], small: [] });
+      expect(found, path).toEqual({ overflow: 0, tall: 0, boxes: [], small: [] });
     }
   },
 );

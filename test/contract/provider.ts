@@ -409,6 +409,34 @@ export function providerContract<Options>(d: Dialect<Options>) {
       );
     });
 
+  for (const [fault, words] of [
+    ["cut", "broke in the middle"],
+    ["no-stop", "broke in the middle"],
+    ["broken-json", "Try again"],
+  ] as [FaultName, string][])
+    rule(`the hint of the fault "${fault}" does not send anybody to the network`, async () => {
+      const { fake, run } = await setup();
+      fake.fault(fault);
+      const { error } = await run();
+      expect(error?.hint).toContain(words);
+      expect(error?.hint).not.toContain("Check the network");
+    });
+
+  for (const message of [
+    "Could not process image",
+    "messages.0.content.1.image.source.base64: image exceeds 5 MB maximum",
+    "Unsupported image format",
+    "At least one of the image dimensions exceed max allowed size",
+  ])
+    rule(`"${message.slice(0, 40)}" is a refusal of a picture`, async () => {
+      const { fake, run } = await setup();
+      fake.refuse({ status: 400, message, kind: "invalid_request_error" });
+      const { error } = await run();
+      expect(error?.code).toBe("provider_rejected");
+      expect(error?.details).toMatchObject({ image: true });
+      expect(error?.hint).toContain("picture");
+    });
+
   for (const fault of ["silence", "no-answer"] as const)
     rule(
       `${fault} longer than the limit is provider_timeout, and the connection is closed`,

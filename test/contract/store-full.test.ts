@@ -84,6 +84,14 @@ describe.skipIf(!mounted)(`a full disk${why}`, () => {
     expect(reserve()).toBe(4 * MB);
   });
 
+  test("whoever asks is told, and the log says once that it began", () => {
+    for (let i = 0; i < 3; i++) {
+      tick();
+      expect(store.problem?.()).toMatch(/^The disk that holds .* is almost full \(0 MB free\)/);
+    }
+    expect(lines.map((l) => l.level).filter((level) => level === "error")).toHaveLength(1);
+  });
+
   test("with no room at all the reserve is given up, and the running turns end", async () => {
     fillDisk(0);
     const big = "x".repeat(200_000);
@@ -115,6 +123,9 @@ describe.skipIf(!mounted)(`a full disk${why}`, () => {
 
   test("after room was made the same store works again and has its reserve back", async () => {
     rmSync(ballast);
+    tick();
+    expect(store.problem?.()).toBeUndefined();
+    expect(lines.filter((l) => l.message.startsWith("the disk has room again"))).toHaveLength(1);
     expect(await accept("e")).toBe("ok");
     expect(await codeOf(store.turns.begin(["b"], [said("user", "x")], 3))).toBe("ok");
     expect(reserve()).toBe(4 * MB);

@@ -266,6 +266,22 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         expect(again).toMatchObject({ attempts: 2, startedAt: 2_500, state: "running" });
       });
 
+      test("what an orderly stop left running does not count as an attempt; other turns stay as they are", async () => {
+        for (const id of ["1", "2", "3"]) await accept(id, `s${id}`);
+        await store.turns.begin(["run-1"], [], 2_500);
+        await store.turns.begin(["run-2"], [], 2_500);
+        await store.turns.finish("run-2", end());
+        await store.turns.release(["run-1", "run-2", "run-3", "run-none"]);
+        const row = async (id: string) => {
+          const turn = await store.turns.get(id);
+          return [turn?.state, turn?.attempts];
+        };
+        expect(await row("run-1")).toEqual(["running", 0]);
+        expect(await row("run-2")).toEqual(["done", 1]);
+        expect(await row("run-3")).toEqual(["queued", 0]);
+        expect(await store.turns.begin(["run-1"], [], 9_000)).toMatchObject({ attempts: 1 });
+      });
+
       test("merged turns are answered by their lead and end with it", async () => {
         for (const id of ["1", "2", "3"]) await accept(id);
         await store.turns.begin(["run-1", "run-2"], [said("user", "a"), said("user", "b")], 2_500);

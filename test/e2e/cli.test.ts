@@ -1,10 +1,18 @@
 /** The command line as a user has it: the compiled binary, an empty home. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import pkg from "../../package.json";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { REDACTED } from "../../src/config/edit.ts";
 import {
   BINARY,
   emptyHome,
@@ -113,20 +121,42 @@ describe("without a gateway", () => {
     }
   });
 
-  test("status says so and exits with 0, health says where it looked and exits with 1", async () => {
+  test("status says so and exits with 0, health says what to start and exits with 1", async () => {
     const status = json((await cli("status --json")).stdout);
     expect(status.gateway).toMatchObject({ reachable: false, self: null });
-    const health = await cli("health");
-    expect(health.code).toBe(1);
+    expect(await cli("health")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        "The gateway is not running: nothing answers at ws://127.0.0.1:18789.\nStart it with `clawdbot gateway`.\n",
+    });
+    const { stderr } = await cli("health --verbose");
     for (const line of [
-      "gateway closed (1006 ",
-      "Gateway target: ws://127.0.0.1:",
+      "Gateway target: ws://127.0.0.1:18789",
       "Source: ",
       "Config: ",
       "Bind: loopback",
     ])
-      expect(health.stderr).toContain(line);
-    expect(health.stderr).not.toContain(" at ");
+      expect(stderr).toContain(line);
+  });
+
+  test("what answers and is no gateway is described, with where it was looked for", async () => {
+    using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hi") });
+    const { code, stderr } = await cli(`health --port ${server.port}`);
+    expect(code).toBe(1);
+    expect(stderr).toContain("gateway closed (1006 ");
+    expect(stderr).toContain(`Gateway target: ws://127.0.0.1:${server.port}`);
+  });
+
+  test("an empty message and a database that is not there are errors in words", async () => {
+    expect(await runCli(["agent", "-m", ""], { home })).toMatchObject({
+      code: 1,
+      stderr: "error: The message is empty.\n",
+    });
+    expect(await cli("sessions --store /nowhere/x.sqlite")).toMatchObject({
+      code: 1,
+      stderr: "There is no database /nowhere/x.sqlite.\n",
+    });
   });
 
   test("nothing of this has made a file", () => {
@@ -154,6 +184,17 @@ describe("without a gateway", () => {
     });
     expect((await cli("status")).code).toBe(0);
     writeFileSync(file, before);
+  });
+
+  test("a secret in a group is hidden for people and marked for programs", async () => {
+    expect(await cli("config set gateway.auth.token a-token-that-is-long-enough")).toMatchObject({
+      code: 0,
+    });
+    const people = (await cli("config get gateway.auth")).stdout;
+    expect(people).toContain('"token": "(hidden)"');
+    const programs = json((await cli("config get gateway.auth --json")).stdout);
+    expect(programs).toHaveProperty("token", REDACTED);
+    expect(await cli("config unset gateway.auth.token")).toMatchObject({ code: 0 });
   });
 
   test("files in the current folder are neither run nor read", async () => {
@@ -255,6 +296,12 @@ describe("with a running gateway", () => {
     expect(await cli(`health --url ${url}`)).toMatchObject({ code: 1 });
   });
 
+  test("dashboard says how long its link is good for", async () => {
+    expect((await cli("dashboard")).stdout).toMatch(
+      /^Dashboard URL: http:\S+#ticket=\S+\n\(works once, for 10 minutes\)\n$/,
+    );
+  });
+
   test("agent prints the answer, and with --json the whole run", async () => {
     const plain = await runCli(["agent", "--agent", "main", "-m", "hello"], { home });
     expect(plain).toMatchObject({
@@ -271,13 +318,89 @@ describe("with a running gateway", () => {
       result: { payloads: [{ text: expect.stringContaining("hello from a file") }], meta: {} },
     });
     expect(await cli("agent -m hello")).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining(
-        "Pass --to <E.164>, --session-id, or --agent to choose a session",
-      ),
+      code: 0,
+      stdout: expect.stringContaining("Demo model"),
     });
     expect(await cli("agent --agent main")).toMatchObject({ code: 1 });
-    expect(await cli("agent --agent nobody -m hello")).toMatchObject({ code: 1 });
+    expect(await cli("agent --agent nobody -m hello")).toMatchObject({
+      code: 1,
+      stderr: 'There is no agent "nobody". Agents: main.\n',
+    });
+    expect(await cli("agent --session-id nosuch -m hello")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There is no session "nosuch".'),
+    });
+    const { sessions } = json((await cli("sessions --json")).stdout);
+    const [{ sessionId, key }] = sessions as [{ sessionId: string; key: string }];
+    for (const known of [sessionId, key])
+      expect(await cli(`agent --session-id ${known} -m hello`)).toMatchObject({ code: 0 });
+  });
+
+  test("a message that the gateway would hang up on is refused before it is sent", async () => {
+    const input = "x".repeat(27_000_000);
+    expect(await runCli(["agent", "-m", "-"], { home, input })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^The message is too large \(27 MB; the gateway takes \d+ MB\)\.\n$/,
+      ),
+    });
+  });
+
+  test("without the socket the generated token is used, for our own gateway only", async () => {
+    const socket = join(home.state, "gateway.sock");
+    renameSync(socket, `${socket}.away`);
+    try {
+      expect(await cli("health")).toMatchObject({ code: 0 });
+      expect(await cli(`health --port ${gateway.port}`)).toMatchObject({ code: 0 });
+      const token = readFileSync(join(home.state, "gateway-token"), "utf8").trim();
+      const heard: string[] = [];
+      using stranger = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch: (request, server) =>
+          server.upgrade(request) ? undefined : new Response("", { status: 400 }),
+        websocket: {
+          open(ws) {
+            const payload = { nonce: "n", ts: Date.now() };
+            ws.send(JSON.stringify({ type: "event", event: "connect.challenge", payload }));
+          },
+          message(ws, text) {
+            heard.push(String(text));
+            ws.close(1008, "no");
+          },
+        },
+      });
+      expect(await cli(`health --port ${stranger.port}`)).toMatchObject({ code: 1 });
+      expect(heard).toHaveLength(1);
+      expect(heard[0]).not.toContain(token);
+    } finally {
+      renameSync(`${socket}.away`, socket);
+    }
+  });
+
+  test("agent waits for its answer over a restart of the gateway", async () => {
+    const child = Bun.spawn([BINARY, "agent", "-m", "run `sleep 1; echo slept`"], {
+      env: plainEnv(home),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const client = gateway.client({
+      onEvent: (event) => {
+        if (event.event === "agent") begun.resolve();
+      },
+    });
+    const begun = Promise.withResolvers<void>();
+    await client.connect();
+    await begun.promise;
+    client.close();
+    await gateway.kill("SIGKILL");
+    const errors = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await errors.read()).value).toContain("The gateway went away");
+    gateway = await startGatewayProcess(home);
+    const stdout = await new Response(child.stdout).text();
+    expect({ code: await child.exited, stdout }).toEqual({ code: 0, stdout: expect.any(String) });
+    expect(stdout).not.toContain("No reply");
   });
 
   test("on a terminal the answer is streamed and printed once", async () => {

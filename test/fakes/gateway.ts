@@ -148,11 +148,12 @@ export class Run {
     this.close({ phase: "error", error: message }, { state: "error", errorMessage: message });
   }
   abort(): void {
-    this.commit([]);
+    this.commit([], { stopReason: "aborted", partial: true });
+    for (const id of [...this.tools.keys()]) this.toolEnd(id, "[Stopped.]", { isError: true });
     this.close({ phase: "end", aborted: true }, { state: "aborted", stopReason: "rpc" });
   }
 
-  private commit(more: Json[]): void {
+  private commit(more: Json[], marks: Json = {}): void {
     const content = [
       ...(this.thought ? [{ type: "thinking", thinking: this.thought }] : []),
       ...(this.said ? text(this.said) : []),
@@ -161,7 +162,13 @@ export class Run {
     this.said = this.thought = "";
     if (!content.length) return;
     const model = { provider: "demo", model: "demo" };
-    const message = this.session.add({ role: "assistant", content, runId: this.runId, ...model });
+    const message = this.session.add({
+      role: "assistant",
+      content,
+      runId: this.runId,
+      ...model,
+      ...marks,
+    });
     this.emit("message", { message });
   }
   private close(lifecycle: Json, chat: Json): void {
@@ -206,6 +213,9 @@ export class FakeGateway {
   readonly tickets = new Set<string>();
   /** The next request of this method is obeyed, but the line is cut before it is answered. */
   cutAfter: string | undefined;
+  /** Nothing comes back any more and no closing is answered, as from a process that was stopped (SIGSTOP). */
+  frozen = false;
+  maxPayload = 26_214_400;
   token: string | undefined = TOKEN;
   refusal: Failure | undefined;
   model = "demo";
@@ -317,10 +327,12 @@ export class FakeGateway {
   }
 
   private event(socket: Socket, event: string, payload: unknown, seq?: number): void {
+    if (this.frozen) return;
     socket.send(JSON.stringify({ type: "event", event, payload, seq }));
   }
 
   private frame(socket: Socket, { id, method, params = {} }: Json): void {
+    if (this.frozen) return;
     const call = { method: String(method), params: params as Json };
     this.calls.push(call);
     const failure =
@@ -469,7 +481,7 @@ export class FakeGateway {
         },
       },
       auth: { role: "operator", scopes: ["operator.admin"] },
-      policy: { maxPayload: 26_214_400, tickIntervalMs: 30_000 },
+      policy: { maxPayload: this.maxPayload, tickIntervalMs: 30_000 },
     };
   }
 

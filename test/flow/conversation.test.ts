@@ -1,22 +1,29 @@
 /** The part that puts a run together, with the real store, workspace and tools; only the model is scripted. */
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Conversations } from "../../src/agent/conversation.ts";
 import type { AgentRequest, AnswerEvent } from "../../src/agent/loop.ts";
+import { hasImages } from "../../src/agent/pictures.ts";
 import { readEnv } from "../../src/base/env.ts";
-import { AppError } from "../../src/base/errors.ts";
+import { AppError, type ErrorCode } from "../../src/base/errors.ts";
 import { findPaths } from "../../src/base/paths.ts";
 import { systemClock } from "../../src/base/time.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
-import type { ModelEvent } from "../../src/flow.ts";
+import type { MediaRef, ModelEvent } from "../../src/flow.ts";
+import { stopTurns } from "../../src/sessions/desk.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import { openJobs } from "../../src/tools/jobs.ts";
+import { until } from "../contract/provider.ts";
 import { type House, inbound, noUsage, openHouse, quiet } from "./house.ts";
 
-type Script = (request: AgentRequest, n: number) => ModelEvent[];
+type Script = (
+  request: AgentRequest,
+  n: number,
+  signal: AbortSignal,
+) => Iterable<ModelEvent> | AsyncIterable<ModelEvent>;
 const cleanUp: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const undo of cleanUp.splice(0).reverse()) await undo();
@@ -33,7 +40,7 @@ const tooLong: ModelEvent = {
   error: new AppError("provider_context", "The prompt is too long."),
 };
 
-async function open(script: Script, config: object = {}) {
+async function open(script: Script, config: object = {}, input: ("text" | "image")[] = ["text"]) {
   const dir = mkdtempSync(join(tmpdir(), "clawdbot-conversation-"));
   const env = readEnv({ HOME: dir, PATH: process.env["PATH"] });
   const paths = findPaths(env, dir);
@@ -58,11 +65,11 @@ async function open(script: Script, config: object = {}) {
         contextWindow: 200_000,
         maxTokens: 8000,
         reasoning: false,
-        input: ["text"],
+        input,
       },
-      async *stream(request): AsyncIterable<AnswerEvent> {
+      async *stream(request, signal): AsyncIterable<AnswerEvent> {
         requests.push(structuredClone(request));
-        yield* script(request, requests.length);
+        yield* script(request, requests.length, signal);
       },
     }),
   });
@@ -77,8 +84,8 @@ async function open(script: Script, config: object = {}) {
     rmSync(dir, { recursive: true, force: true });
   });
   let asked = 0;
-  const ask = async (text: string) => {
-    await house.pipeline.receive(inbound(text));
+  const ask = async (text: string, media: MediaRef[] = []) => {
+    await house.pipeline.receive(inbound(text, { media }));
     await house.ends(++asked);
   };
   return { house, conversations, requests, ask, workspace: join(dir, "clawd") };
@@ -174,4 +181,131 @@ test("a background command that ended is told with the next message, once", asyn
   expect(words(requests[0]!)).not.toContain("quiet-otter");
   expect(words(requests[1]!)).toContain("quiet-otter (make) ended: failed, exit code 2");
   expect(words(requests[2]!).split("quiet-otter").length).toBe(2);
+});
+
+const PICTURE: MediaRef = { kind: "image", mime: "image/png", data: "iVBORw0KGgoAAAANSUhEUgAA" };
+const refusedWith = (details: object, code: ErrorCode = "provider_rejected"): ModelEvent => ({
+  type: "error",
+  error: new AppError(code, "Could not process image", { details }),
+});
+const shows = (request: AgentRequest) => words(request).includes(PICTURE.data);
+const notes = (house: House) =>
+  house.events.flatMap(({ event }) => (event.type === "model" && event.note ? [event.note] : []));
+
+for (const [what, refusal] of [
+  ["says so", refusedWith({ image: true })],
+  ["only says 400", refusedWith({ status: 400 })],
+  ["calls the request too large", refusedWith({ status: 413 }, "provider_context")],
+] as const)
+  test(`a picture that the model refuses is left out, at once and for good, when the refusal ${what}`, async () => {
+    const { house, requests, ask } = await open(
+      (request) => (shows(request) ? [refusal] : [answer("fine")]),
+      {},
+      ["text", "image"],
+    );
+    await ask("look at this", [PICTURE]);
+    expect(house.events.at(-1)!.event).toMatchObject({ type: "end", status: "ok" });
+    expect(house.events.filter((e) => e.event.type === "start")).toHaveLength(1);
+    expect(words(requests.at(-1)!)).toContain("the model refused it");
+    expect(notes(house)).toEqual(["The model refused a picture; it was left out."]);
+    const asked = requests.length;
+    await ask("and now?");
+    expect(requests).toHaveLength(asked + 1);
+    expect(house.events.at(-1)!.event).toMatchObject({ type: "end", status: "ok" });
+    expect(notes(house)).toHaveLength(1);
+    const stored = await house.store.transcript.from(house.events[0]!.run.sessionId, 0);
+    const kinds = stored.map(({ body }) => (body.kind === "note" ? body.text : body.kind));
+    expect(kinds).toContain("The model refused a picture; it was left out.");
+    expect(JSON.stringify(stored)).toContain(PICTURE.data);
+  });
+
+test("a later picture is shown again after one was refused", async () => {
+  const { requests, ask } = await open(
+    (_, n) => (n === 1 ? [refusedWith({ image: true })] : [answer("fine")]),
+    {},
+    ["text", "image"],
+  );
+  await ask("look", [PICTURE]);
+  await ask("and this one?", [{ ...PICTURE, data: "AAAABBBB" }]);
+  expect(requests).toHaveLength(3);
+  expect(shows(requests[2]!)).toBe(false);
+  expect(words(requests[2]!)).toContain("AAAABBBB");
+});
+
+test("a picture that a tool found in the middle of a run is left out, and the run goes on", async () => {
+  const { house, requests, ask, workspace } = await open(
+    (request, n) =>
+      n === 1
+        ? [
+            {
+              type: "end",
+              stop: "tool",
+              usage: { ...noUsage, output: 7 },
+              message: {
+                role: "assistant",
+                blocks: [{ type: "tool_call", id: "c1", name: "read", args: { path: "a.png" } }],
+                at: 1,
+              },
+            },
+          ]
+        : hasImages(request.messages)
+          ? [refusedWith({ image: true })]
+          : [answer("fine")],
+    { agents: { defaults: { skipBootstrap: true } } },
+    ["text", "image"],
+  );
+  mkdirSync(workspace, { recursive: true });
+  writeFileSync(
+    join(workspace, "a.png"),
+    Buffer.from(
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+      "base64",
+    ),
+  );
+  await ask("look at a.png");
+  expect(requests.map((r) => hasImages(r.messages))).toEqual([false, true, false]);
+  expect(house.events.filter((e) => e.event.type === "tool_end")).toHaveLength(1);
+  expect(house.events.at(-1)!.event).toMatchObject({
+    type: "end",
+    status: "ok",
+    usage: { output: 7 },
+  });
+});
+
+test("a refusal that is not about the pictures is told, and the pictures stay for the next message", async () => {
+  const { house, requests, ask } = await open(
+    (_, n) => (n <= 2 ? [refusedWith({ status: 400 })] : [answer("fine")]),
+    {},
+    ["text", "image"],
+  );
+  await ask("look", [PICTURE]);
+  expect(house.events.at(-1)!.event).toMatchObject({ status: "error" });
+  expect(notes(house)).toEqual([]);
+  await ask("again");
+  expect(requests.map(shows)).toEqual([true, false, true]);
+});
+
+test("a rejected request without a picture is not asked again", async () => {
+  const { requests, ask } = await open(() => [refusedWith({ status: 400 })], {}, ["text", "image"]);
+  await ask("no picture here");
+  expect(requests).toHaveLength(1);
+});
+
+test("a stop leaves what was said and a note in the transcript", async () => {
+  const { house } = await open(async function* (_request, _n, signal) {
+    yield { type: "text", delta: "so far " };
+    await new Promise((done) => signal.addEventListener("abort", done));
+    yield { type: "error", error: new AppError("aborted", "The answer was stopped.") };
+  });
+  const { pipeline, store, events } = house;
+  await pipeline.receive(inbound("tell me a lot"));
+  await until(() => events.some(({ event }) => event.type === "text"));
+  const { run } = events[0]!;
+  await stopTurns(pipeline.desk, store, Date.now(), run.turn.sessionKey);
+  await house.ends(1);
+  const stored = await store.transcript.from(run.sessionId, 0);
+  expect(stored.slice(-2).map(({ body }) => body)).toMatchObject([
+    { kind: "message", partial: true, message: { blocks: [{ text: "so far " }] } },
+    { kind: "note", level: "info", text: "Stopped by you.", code: "aborted" },
+  ]);
 });

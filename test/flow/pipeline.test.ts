@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 
-import type { Message, SessionKey, TurnEvent } from "../../src/flow.ts";
+import type { Inbound, Message, SessionKey, TurnEvent } from "../../src/flow.ts";
 import { stopTurns } from "../../src/sessions/desk.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
+import type { Store } from "../../src/store/store.ts";
 import { type Agent, ended, inbound, openHouse, quiet, said } from "./house.ts";
 
 const MAIN = "agent:main:main" as SessionKey;
@@ -207,7 +208,8 @@ test("a shutdown in the middle leaves the turn to the next start, which answers 
   const second = await openHouse({ store, agent: echo });
   expect(await second.pipeline.recover()).toBe(1);
   await second.ends(1);
-  expect((await store.turns.get(message.id))!).toMatchObject({ state: "done", attempts: 2 });
+  // An orderly stop is no crash.
+  expect((await store.turns.get(message.id))!).toMatchObject({ state: "done", attempts: 1 });
   expect(await transcript(second as never)).toEqual([
     "user: finish me",
     "assistant: you said finish me",
@@ -215,11 +217,10 @@ test("a shutdown in the middle leaves the turn to the next start, which answers 
   await second.close();
 });
 
-test("a turn that brings the process down again and again is given up with an error", async () => {
-  const store = await openSqlite({ path: ":memory:", log: quiet });
-  const message = inbound("poison");
+/** Starts and stops over one turn that never ends by itself. Gives how often its agent ran. */
+async function stopInTheMiddle(store: Store, message: Inbound, times: number): Promise<number> {
   let runs = 0;
-  for (let start = 0; start < 4; start++) {
+  for (let start = 0; start < times; start++) {
     const begun = gate();
     const house = await openHouse({
       store,
@@ -236,9 +237,28 @@ test("a turn that brings the process down again and again is given up with an er
     await Promise.race([begun.opened, house.ends(1)]);
     await house.pipeline.stop(0);
   }
-  expect(runs).toBe(3);
+  return runs;
+}
+
+test("a turn that brings the process down again and again is given up with an error", async () => {
+  const store = await openSqlite({ path: ":memory:", log: quiet });
+  const message = inbound("poison");
+  // A crash takes no attempt back.
+  const crashing = { ...store, turns: { ...store.turns, release: async () => undefined } };
+  expect(await stopInTheMiddle(crashing, message, 4)).toBe(3);
   expect((await store.turns.get(message.id))!.state).toBe("failed");
   await store.close();
+});
+
+test("orderly stops in the middle of a turn never give it up", async () => {
+  const store = await openSqlite({ path: ":memory:", log: quiet });
+  const message = inbound("patience");
+  expect(await stopInTheMiddle(store, message, 5)).toBe(5);
+  const last = await openHouse({ store, agent: echo });
+  await last.pipeline.recover();
+  await last.ends(1);
+  expect((await store.turns.get(message.id))!.state).toBe("done");
+  await last.close();
 });
 
 test("a tool call is on the disk before its result is shown", async () => {

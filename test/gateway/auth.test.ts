@@ -249,3 +249,14 @@ describe("origins and hosts", () => {
     expect(await upgradeStatus(rig.http, headers)).toBe(421);
   });
 });
+
+test("the log names today's ways in, the wire the words that old clients match", async () => {
+  await using rig = await openRig();
+  const client = await dial(rig.url);
+  const { error } = await client.connect({ auth: { token: "wrong" } });
+  expect(error?.message).toBe("unauthorized: gateway token mismatch (provide gateway auth token)");
+  const line = rig.logs.find((l) => l.level === "warn" && "reason" in (l.data ?? {}));
+  expect(line?.data?.["reason"]).toBe(
+    "unauthorized: gateway token mismatch (sign in with the token, or a link from `clawdbot dashboard`)",
+  );
+});

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { buildPage } from "../../src/gateway/http/ui.ts";
-import { dial } from "./dial.ts";
+import { dial, signedIn } from "./dial.ts";
 import { openRig, type Rig, TOKEN } from "./rig.ts";
 
 const HTML = `<!doctype html><html><head><base href="/" /><link rel="stylesheet" href="./s.css" /><script type="module" src="./m.ts"></script></head><body></body></html>`;
@@ -63,6 +63,26 @@ describe("health", () => {
     Object.assign(rig.readiness, { ready: true, failing: [] });
     expect((await get("/ready")).status).toBe(200);
     expect((await get("/startup")).status).toBe(200);
+  });
+
+  test("a full disk is not ready, but it has started", async () => {
+    await using own = await openRig();
+    const state: { problem?: string } = { problem: "The disk is almost full." };
+    own.store.problem = () => state.problem;
+    const ready = await fetch(`${own.http}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, failing: ["disk"] }]);
+    expect((await fetch(`${own.http}/startupz`)).status).toBe(200);
+    const client = await signedIn(own.url);
+    expect(await client.call("health", {})).toMatchObject({
+      ok: false,
+      ready: false,
+      failing: ["disk"],
+      problems: ["The disk is almost full."],
+    });
+    delete state.problem;
+    expect((await fetch(`${own.http}/readyz`)).status).toBe(200);
+    expect(await client.call("health", {})).toMatchObject({ ok: true, ready: true, failing: [] });
+    client.socket.close();
   });
 
   test("other verbs on a health path are refused", async () => {
@@ -297,6 +317,24 @@ describe("sign-in links", () => {
     expect(Number(locked.headers.get("retry-after"))).toBeGreaterThan(290);
     const page = await dial(own.url, { origin: own.http });
     expect((await page.connect()).error?.details).toMatchObject({ code: "AUTH_RATE_LIMITED" });
+  });
+
+  test("a link works during a lock-out, and ends it for who holds it", async () => {
+    await using own = await openRig();
+    const headers = { "content-type": "application/json", origin: own.http };
+    const post = (ticket: string | undefined) =>
+      fetch(`${own.http}/api/sign-in`, {
+        method: "POST",
+        body: JSON.stringify({ ticket }),
+        headers,
+      });
+    for (let i = 0; i < 11; i++) await post("x".repeat(43));
+    expect((await post("x".repeat(43))).status).toBe(429);
+    const answer = await post(own.gateway.createTicket().split("=")[1]);
+    expect([answer.status, await answer.json()]).toEqual([200, { token: TOKEN }]);
+    const page = await dial(own.url, { origin: own.http });
+    expect((await page.connect()).ok).toBe(true);
+    page.socket.close();
   });
 
   test("what is no ticket is refused without a word about it", async () => {

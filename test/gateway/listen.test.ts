@@ -17,10 +17,30 @@ describe("ports", () => {
     expect(error.message).toContain(
       `Port ${first.gateway.port} on 127.0.0.1 is taken by process ${process.pid}`,
     );
+    // This test is no gateway.
+    expect(error.message).not.toContain("gateway instance");
+    expect(error.hint).toContain("--port");
+  });
+
+  test("a port that another gateway has is said to be so, and --force is not advised", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "gw-"));
+    const script = join(dir, "clawdbot.ts");
+    writeFileSync(
+      script,
+      `console.log(Bun.serve({hostname:"127.0.0.1",port:0,fetch:()=>new Response()}).port)`,
+    );
+    const child = Bun.spawn([process.execPath, script, "gateway"], { stdout: "pipe" });
+    const { value } = await child.stdout.getReader().read();
+    const port = Number(new TextDecoder().decode(value));
+    const error = await openRig({ port, portRetries: 0 }).then(undefined, (cause) => cause);
+    child.kill();
+    await child.exited;
+    rmSync(dir, { recursive: true });
     expect(error.message).toContain(
-      `another gateway instance is already listening on ws://127.0.0.1:${first.gateway.port}`,
+      `another gateway instance is already listening on ws://127.0.0.1:${port}`,
     );
     expect(error.hint).toContain("--port");
+    expect(error.hint).not.toContain("--force");
   });
 
   test("a port that becomes free while it is retried is taken", async () => {
@@ -121,6 +141,24 @@ describe("the local socket", () => {
       (cause) => cause,
     );
     expect(error.code).toBe("gateway_running");
+  });
+
+  test("is made again when its file is deleted, and open connections stay", async () => {
+    await using rig = await openRig({ unix: true });
+    const path = rig.gateway.socketPath!;
+    const before = await dial(`ws+unix://${path}:/`);
+    expect((await before.connect({ auth: undefined })).ok).toBe(true);
+    await rig.gateway.keepSocket();
+    rmSync(path);
+    await rig.gateway.keepSocket();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const after = await dial(`ws+unix://${path}:/`);
+    expect((await after.connect({ auth: undefined })).ok).toBe(true);
+    expect((await before.call("health")).ok).toBe(true);
+    before.socket.close();
+    after.socket.close();
+    await rig.gateway.stop();
+    expect(() => statSync(path)).toThrow();
   });
 
   test("a file that is no socket is not deleted", async () => {

@@ -69,7 +69,9 @@ async function setup(
     local: async () => [],
   });
   const cooldowns = new Cooldowns({ clock, settings: AuthConfig.parse({}).cooldowns });
-  const deps = { catalog, cooldowns, clock, log: silent, random: () => 0.5 };
+  const warnings: unknown[] = [];
+  const log: Logger = { ...silent, warn: (_message, fields) => void warnings.push(fields) };
+  const deps = { catalog, cooldowns, clock, log, random: () => 0.5 };
   const { model: _, ...base } = request();
   const run = async (
     more: { override?: string; signal?: AbortSignal; messages?: Message[] } = {},
@@ -104,7 +106,7 @@ async function setup(
         .join(""),
     };
   };
-  return { one, two, clock, cooldowns, catalog, run };
+  return { one, two, clock, cooldowns, catalog, run, warnings };
 }
 
 const overloaded = { status: 529, message: "Overloaded", kind: "overloaded_error" };
@@ -212,6 +214,22 @@ test("when everything is paused the one whose pause ends first is asked all the 
   expect((await run()).answeredBy).toBe("two/m2");
 });
 
+test("the note of a wait is two sentences, and the log names the session", async () => {
+  const { one, run, warnings } = await setup();
+  one.refuse(overloaded);
+  one.reply({ text: "ok" });
+  const { models } = await run();
+  expect(models.at(-1)!.note).toBe("one is overloaded (529): Overloaded. Trying again in 2 s.");
+  expect(warnings).toEqual([expect.objectContaining({ sessionId: "session-1" })]);
+});
+
+test("when all refuse a picture the one error still says that it was the picture", async () => {
+  const { one, two, run } = await setup();
+  one.refuse({ status: 400, message: "Could not process image", kind: "invalid_request_error" });
+  two.refuse({ status: 400, message: "Invalid image.", kind: "invalid_request_error" });
+  expect((await run()).error?.details).toMatchObject({ image: true, status: 400 });
+});
+
 test("text of an attempt that broke is void before the next one begins", async () => {
   const { one, run } = await setup();
   one.fault("cut", { text: "this is half an answer that breaks" });
@@ -254,7 +272,9 @@ test("when all fail one error names every model with its reason and the first hi
   two.refuse({ status: 402, message: "pay", kind: "billing_error" });
   const { error } = await run();
   expect(error?.code).toBe("provider_auth");
-  expect(error?.message).toContain("one/m1: one refused the key (401): bad key");
+  expect(error?.message).toContain(
+    "one/m1: one refused the key in models.providers.one.apiKey (401): bad key",
+  );
   expect(error?.message).toContain("two/m2: two says that the account has no credit left (402)");
   expect(error?.hint).toContain("key");
 });
@@ -263,7 +283,7 @@ test("a session's own choice is strict: its failure is told and nobody stands in
   const { one, two, run } = await setup();
   one.refuse(refused);
   const { error } = await run({ override: "one/m1" });
-  expect(error?.message).toBe("one refused the key (401): bad key");
+  expect(error?.message).toBe("one refused the key in models.providers.one.apiKey (401): bad key");
   expect(two.requests).toHaveLength(0);
   const missing = await run({ override: "openai/gpt-4o" });
   expect(missing.error?.code).toBe("provider_auth");

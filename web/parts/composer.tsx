@@ -1,14 +1,14 @@
 /** The message box: grows with its text, keeps a draft per conversation, takes pictures, knows the commands that exist. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { connected } from "../connection.ts";
+import { connected, hello } from "../connection.ts";
 import { keep } from "../keep.ts";
 import { type Attachment, post } from "../outbox.ts";
 import { resetSession } from "../state.ts";
-import { strings } from "../strings.ts";
+import { sizeOf, strings } from "../strings.ts";
 import type { Thread } from "../thread.ts";
 import { settle } from "../toasts.ts";
-import { addImages, dataUrl } from "./attachments.ts";
+import { dataUrl, MAX_IMAGES, readImages } from "./attachments.ts";
 import { IconButton } from "./icon-button.tsx";
 import { Icon } from "./icons.tsx";
 import { ModelChoice } from "./model-choice.tsx";
@@ -21,9 +21,28 @@ const COMMANDS: Command[] = [
 /** On a touch keyboard Enter is how one gets a new line; the button sends. */
 const touch = () => matchMedia("(pointer: coarse)").matches;
 
+/** Characters of one message, as the gateway counts them. */
+const MAX_TEXT = 1_000_000;
+/** What a request has around its text and pictures, generously. */
+const ENVELOPE = 10_000;
+
+/** Why this cannot be sent; undefined when it can. */
+function tooMuch(text: string, images: Attachment[]): string | undefined {
+  const { length } = text.trim();
+  if (length > MAX_TEXT) return strings.textTooLong(length);
+  const most = hello.value?.policy.maxPayload;
+  const pictures = images.reduce((sum, image) => sum + image.content.length, 0);
+  // Only pictures can reach it. A character is at most six bytes in JSON (`\u0000`).
+  if (most === undefined || pictures + length * 6 + ENVELOPE <= most) return undefined;
+  const size = pictures + new Blob([JSON.stringify(text)]).size + ENVELOPE;
+  return size <= most ? undefined : strings.messageTooLarge(sizeOf(size), sizeOf(most));
+}
+
 export function Composer({ thread, sent }: { thread: Thread; sent: () => void }) {
   const [text, setText] = useState(() => keep.draft(thread.key));
   const [images, setImages] = useState<Attachment[]>([]);
+  /** Files that are being read. */
+  const [reading, setReading] = useState(0);
   const [chosen, setChosen] = useState(0);
   const [menuClosed, setMenuClosed] = useState(false);
   const [dropping, setDropping] = useState(false);
@@ -46,6 +65,7 @@ export function Composer({ thread, sent }: { thread: Thread; sent: () => void })
     setMenuClosed(false);
     keep.setDraft(thread.key, next);
   };
+  const problem = tooMuch(text, images);
   const matches =
     menuClosed || !/^\/\w*$/.test(text)
       ? []
@@ -58,14 +78,23 @@ export function Composer({ thread, sent }: { thread: Thread; sent: () => void })
   const send = () => {
     const exact = COMMANDS.find(({ name }) => name === text.trim().toLowerCase());
     if (exact) return run(exact);
-    if (!text.trim() && !images.length) return;
+    if ((!text.trim() && !images.length) || reading || problem) return;
     settle(thread.key);
     post(thread.key, text.trim(), images);
     write("");
     setImages([]);
     sent();
   };
-  const take = (files: Iterable<File>) => void addImages(files, images).then(setImages);
+  const take = (files: Iterable<File>) => void read([...files]);
+  const read = async (files: File[]) => {
+    setReading((n) => n + 1);
+    try {
+      const more = await readImages(files, MAX_IMAGES - images.length);
+      setImages((before) => [...before, ...more].slice(0, MAX_IMAGES));
+    } finally {
+      setReading((n) => n - 1);
+    }
+  };
 
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter that picks a word of an input method is not ours (Safari says so by 229 only).
@@ -171,6 +200,11 @@ export function Composer({ thread, sent }: { thread: Thread; sent: () => void })
           take(files);
         }}
       />
+      {(problem || reading > 0) && (
+        <p class={problem ? "composer-note bad" : "composer-note late"} role="status">
+          {problem ?? strings.readingImage}
+        </p>
+      )}
       <div class="composer-foot">
         <input
           ref={picker}
@@ -204,7 +238,7 @@ export function Composer({ thread, sent }: { thread: Thread; sent: () => void })
             class="round send"
             aria-label={strings.send}
             title={strings.send}
-            disabled={!filled}
+            disabled={!filled || !!problem || reading > 0}
           >
             <Icon name="send" />
           </button>

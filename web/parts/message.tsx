@@ -1,5 +1,6 @@
 /** The rows of a conversation. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 
 import type { LiveTool } from "../live.ts";
 import { again, discard, outboxKept, type Unsent } from "../outbox.ts";
@@ -146,14 +147,32 @@ export const PageView = memo(
   (a, b) => a.page === b.page && a.tools === b.tools,
 );
 
+/** A send that is not answered for this long is said to wait, in ms. */
+const LATE_MS = 3000;
+
+/** True when `waits` has been true for a while. */
+function useLate(waits: boolean): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (!waits) return;
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, [waits]);
+  return waits && late;
+}
+
 /** A message of ours that the transcript does not have yet. `busy`: another answer is being written. */
 export function UnsentView({ row, online, busy }: { row: Unsent; online: boolean; busy: boolean }) {
   const images = row.attachments.map((a) => `data:${a.mimeType};base64,${a.content}`);
   const ended = row.state === "failed" || row.state === "stopped";
+  const late = useLate(row.state === "waiting");
   const state = ended
     ? (row.error?.text ?? strings.stoppedUnread)
-    : row.state === "waiting" && !online
-      ? strings.waitingForConnection
+    : row.state === "waiting" && (!online || row.error || late)
+      ? online && row.error
+        ? strings.notSentYet(row.error.text)
+        : strings.waitingForConnection
       : row.state === "accepted" && busy
         ? strings.willBeRead
         : undefined;
@@ -161,7 +180,7 @@ export function UnsentView({ row, online, busy }: { row: Unsent; online: boolean
     <>
       <span class={row.state === "failed" ? "bad" : undefined}>
         {state}
-        {row.error?.hint && ` ${row.error.hint}`}
+        {(ended || online) && row.error?.hint && ` ${row.error.hint}`}
         {!outboxKept.value && !ended && ` ${strings.notKept}`}
       </span>
       {ended && (

@@ -19,6 +19,7 @@ export function ModelHelp() {
       <h3>{strings.addModelChoose}</h3>
       <p>{strings.addModelChooseText}</p>
       <CodeBlock text={strings.addModelChooseCommand} lang="sh" />
+      <p class="muted">{strings.fromSource}</p>
     </Dialog>
   );
 }

@@ -31,7 +31,7 @@ function actions(): Action[] {
           ? [{ icon: "stop" as const, name: strings.stop, run: () => void threadOf(key).stop() }]
           : []),
         { icon: "edit", name: strings.rename, run: () => (renaming.value = key) },
-        { icon: "again", name: strings.startAgain, run: () => resetSession(key) },
+        { icon: "fresh", name: strings.startAgain, run: () => resetSession(key) },
         ...(key === mainKey.value
           ? []
           : [{ icon: "bin" as const, name: strings.remove, run: () => deleteSession(key) }]),

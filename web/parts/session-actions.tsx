@@ -11,13 +11,13 @@ export const renaming = signal<string | undefined>(undefined);
 
 /** Rename, start again, delete; each takes effect without asking and can be undone for five seconds. */
 export function SessionActions({ sessionKey, title }: { sessionKey: string; title: string }) {
-  const action = (icon: "edit" | "again" | "bin", words: string, run: () => void) => (
+  const action = (icon: "edit" | "fresh" | "bin", words: string, run: () => void) => (
     <IconButton icon={icon} label={`${words}: ${title}`} tip={words} onClick={run} />
   );
   return (
     <div class="actions">
       {action("edit", strings.rename, () => (renaming.value = sessionKey))}
-      {action("again", strings.startAgain, () => resetSession(sessionKey))}
+      {action("fresh", strings.startAgain, () => resetSession(sessionKey))}
       {sessionKey !== mainKey.value &&
         action("bin", strings.remove, () => deleteSession(sessionKey))}
     </div>

@@ -65,20 +65,23 @@ const inputText = (args: unknown): string =>
 /** `live` is what the running tool has said so far; the row is what the transcript knows. */
 export function ToolCard({ row, live }: { row: ToolRow; live?: LiveTool }) {
   const output = row.output ?? live?.output;
-  const failed = row.failed ?? live?.state === "failed";
   const running = row.output === undefined && live?.state === "running";
+  const stopped = row.stopped === true && !running && live?.state !== "done";
+  const failed = !stopped && (row.failed ?? live?.state === "failed");
   const ms = row.ms ?? live?.ms;
   const main = mainArgument(row.args);
   const progress = running ? output?.trimEnd().split("\n").at(-1)?.slice(0, 200) : undefined;
   const state = running
     ? strings.toolRunning
-    : failed
-      ? strings.toolFailed
-      : output === undefined
-        ? strings.toolNoResult
-        : ms === undefined
-          ? ""
-          : duration(ms);
+    : stopped
+      ? strings.toolStopped
+      : failed
+        ? strings.toolFailed
+        : output === undefined
+          ? strings.toolNoResult
+          : ms === undefined
+            ? ""
+            : duration(ms);
   const name = row.name || strings.tool;
   return (
     <Fold
@@ -102,7 +105,9 @@ export function ToolCard({ row, live }: { row: ToolRow; live?: LiveTool }) {
             <Output title={strings.toolArguments} text={inputText(row.args)} />
           )}
           {output === undefined ? (
-            <p class="muted">{running ? strings.toolRunning : strings.toolNoResult}</p>
+            <p class="muted">
+              {running ? strings.toolRunning : stopped ? strings.toolStopped : strings.toolNoResult}
+            </p>
           ) : output === "" ? (
             <p class="muted">{strings.toolEmpty}</p>
           ) : (

@@ -3,13 +3,14 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { connected } from "../connection.ts";
 import type { LiveRun } from "../live.ts";
-import { post } from "../outbox.ts";
+import { type Attachment, post } from "../outbox.ts";
 import { Composer } from "../parts/composer.tsx";
 import { useFollow } from "../parts/follow.ts";
 import { Icon, Mark } from "../parts/icons.tsx";
 import { PageView, QueuedView, RowView, UnsentView } from "../parts/message.tsx";
 import { usePointed } from "../parts/pointed.ts";
 import { SessionActions } from "../parts/session-actions.tsx";
+import type { Page, Row } from "../rows.ts";
 import { isDemo, modelHelpOpen, modelOf, sessionOf, threadOf, titleOf } from "../state.ts";
 import { strings } from "../strings.ts";
 import { callIdsOf, liveRows, liveTools, type Thread } from "../thread.ts";
@@ -122,6 +123,7 @@ function Rows({ thread }: { thread: Thread }) {
   const pages = thread.pages.value;
   const leads = new Set(runs.map((run) => run.runId));
   const mine = new Set(unsent.map((row) => row.key));
+  const failed = useMemo(() => failedQuestion(pages), [pages]);
   const view = (row: (typeof unsent)[number], busy: boolean) => (
     <UnsentView key={`out:${row.key}`} row={row} online={connected.value} busy={busy} />
   );
@@ -152,11 +154,32 @@ function Rows({ thread }: { thread: Thread }) {
             <QueuedView key={`out:${item.runId}`} text={item.text} />
           ))}
         {unsent.filter((row) => !leads.has(row.key)).map((row) => view(row, running))}
+        {failed && !running && !unsent.length && (
+          <button
+            type="button"
+            class="button again"
+            onClick={() => post(thread.key, failed.text, failed.images.flatMap(attachmentOf))}
+          >
+            {strings.tryAgain}
+          </button>
+        )}
         {!running && unsent.some((row) => row.state === "accepted") && <Working />}
       </div>
     </div>
   );
 }
+
+/** The message whose answer failed, when that is how the conversation ends. */
+function failedQuestion(pages: Page[]): Extract<Row, { kind: "user" }> | undefined {
+  const rows = pages.flatMap((page) => page.rows);
+  const end = rows.at(-1);
+  if (end?.kind !== "note" || end.level !== "error") return undefined;
+  return rows.findLast((row) => row.kind === "user");
+}
+const attachmentOf = (source: string): Attachment[] => {
+  const [, mimeType, content] = /^data:([^;]+);base64,(.*)$/.exec(source) ?? [];
+  return mimeType && content ? [{ mimeType, fileName: "image", content }] : [];
+};
 
 /** Its own line shows that it runs. */
 const toolRuns = (run: LiveRun): boolean =>

@@ -139,6 +139,7 @@ export default function SignIn() {
             <summary>{strings.whereIsToken}</summary>
             <p>{strings.whereIsTokenText}</p>
             <CodeBlock text={strings.tokenCommand} lang="sh" />
+            <p>{strings.fromSource}</p>
             <p>{strings.orLink}</p>
           </details>
         )}

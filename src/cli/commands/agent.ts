@@ -1,12 +1,15 @@
 /** `agent`: one message to an agent through the running gateway, and its answer; streamed when a person watches. */
 import { AppError } from "../../base/errors.ts";
+import type { Methods } from "../../gateway/methods/index.ts";
+import { RpcError } from "../../protocol/client.ts";
+import type { EventFrame } from "../../protocol/frames.ts";
 import { MAIN_KEY, sessionKey } from "../../protocol/session-key.ts";
 import { wholeNumber } from "../arguments.ts";
-import type { ArgValues } from "../command.ts";
+import type { ArgValues, Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import type { Out } from "../out.ts";
 import { safeText } from "../out.ts";
-import { withGateway } from "../rpc.ts";
+import { checkSize, type Gateway, type Wish, withGateway } from "../rpc.ts";
 
 const { timeout: _, ...CONNECTION } = GATEWAY_ARGS;
 const ARGS = {
@@ -16,7 +19,11 @@ const ARGS = {
     hint: "text",
     description: "What to say; `-` reads it from stdin.",
   },
-  agent: { type: "string", hint: "id", description: "Agent whose main session is used." },
+  agent: {
+    type: "string",
+    hint: "id",
+    description: "Agent whose main session is used; else the default agent's.",
+  },
   to: { type: "string", alias: "t", hint: "number", description: "Session of this contact." },
   "session-id": { type: "string", hint: "id", description: "An existing session." },
   "session-key": { type: "string", hint: "key", description: "A session by its key." },
@@ -45,34 +52,20 @@ export const agent = command({
   args: ARGS,
   notes: "It needs the running gateway. On a terminal the answer appears while it is written.",
   examples: [
-    ['agent --agent main -m "What is in my workspace?"', "in the main session"],
+    ['agent -m "What is in my workspace?"', "in the main session"],
     ['agent --session-id <id> -m "Go on"', "in an earlier one"],
     ['agent --agent main -m "Summarise this" --json', "with the run's data, for scripts"],
     ["agent --agent main -m - < question.txt", "the message from a file"],
   ],
   async run(args, cli) {
     const message = await messageOf(args);
-    if (!args.to && !args["session-id"] && !args.agent && !args["session-key"])
-      throw new AppError(
-        "usage",
-        "Pass --to <E.164>, --session-id, or --agent to choose a session",
-      );
     const seconds = wholeNumber("timeout", args.timeout, { min: 1, max: 86_400 })!;
     const live = liveText(cli.out, args.verbose === "on");
     const runId = crypto.randomUUID();
-    const answer = await withGateway(
+    const answer = await ask(
       cli,
       { ...args, timeout: undefined },
-      ({ client }) =>
-        client.call(
-          "agent",
-          { ...paramsOf(args), message, timeout: seconds, idempotencyKey: runId },
-          {
-            // The gateway ends the run by itself; this is for a gateway that cannot.
-            timeoutMs: Math.max(10_000, (seconds + 30) * 1000),
-            final: true,
-          },
-        ) as Promise<Answer>,
+      { ...paramsOf(args), message, timeout: seconds, idempotencyKey: runId },
       (event) => live.take(event.event, event.payload, runId),
     );
     if (args.json) cli.out.data(answer);
@@ -80,9 +73,88 @@ export const agent = command({
   },
 });
 
+/** How long a gateway that went away in the middle of a run is waited for, in ms, and how often it is looked for. */
+const PATIENCE_MS = 60_000;
+const LOOK_MS = 250;
+
+type Ask = NonNullable<Methods["agent"]["types"]>["params"] & { timeout: number };
+
+/**
+ * The run's last answer, also over a restart of the gateway. What was accepted goes on there by itself; the same request under
+ * the same id starts nothing anew then, it waits for that run. What was not accepted before is accepted now.
+ */
+async function ask(
+  cli: Cli,
+  wish: Wish,
+  params: Ask,
+  onEvent: (event: EventFrame) => void,
+): Promise<Answer> {
+  // The gateway ends the run by itself; this is for a gateway that cannot.
+  const end = performance.now() + Math.max(10_000, (params.timeout + 30) * 1000);
+  let lostAt: number | undefined;
+  const once = async (gateway: Gateway): Promise<Answer | undefined> => {
+    checkSize(gateway, params);
+    if (params.sessionId) await checkSession(gateway, params.sessionId);
+    lostAt = undefined;
+    const timeoutMs = Math.max(1, end - performance.now());
+    try {
+      return (await gateway.client.call("agent", params, { timeoutMs, final: true })) as Answer;
+    } catch (cause) {
+      if (!isLost(cause) || performance.now() >= end) throw cause;
+      lostAt = performance.now();
+      cli.out.note("The gateway went away; waiting until it is back.");
+      return undefined;
+    }
+  };
+  for (;;) {
+    try {
+      const answer = await withGateway(cli, wish, once, onEvent);
+      if (answer) return answer;
+    } catch (cause) {
+      const away = cause instanceof AppError && cause.code === "gateway_unreachable";
+      if (lostAt === undefined || !away) throw cause;
+      if (performance.now() - lostAt > PATIENCE_MS) throw goesOn(cli, params, cause);
+    }
+    await Bun.sleep(LOOK_MS);
+  }
+}
+
+/** The gateway takes an unknown id for the name of a new session, as old clients want it; a person has mistyped it. */
+async function checkSession({ client, timeoutMs }: Gateway, id: string): Promise<void> {
+  // People copy the key from the list of sessions too.
+  for (const way of [{ sessionId: id }, { key: id }])
+    try {
+      await client.call("sessions.resolve", way, { timeoutMs });
+      return;
+    } catch (cause) {
+      if (!(cause instanceof RpcError && cause.code === "not_found")) throw cause;
+    }
+  throw new AppError("not_found", `There is no session "${id}".`, {
+    hint: "`clawdbot sessions --json` has the ids.",
+  });
+}
+
+/** The connection ended under the call: that error alone is worth a repetition and has no details of the gateway. */
+const isLost = (cause: unknown): boolean =>
+  cause instanceof RpcError && cause.shape.retryable === true && cause.shape.details === undefined;
+
+const goesOn = (cli: Cli, { agentId, sessionId }: Ask, cause: unknown): AppError => {
+  const program = `${cli.name}${cli.profileFlag}`;
+  const whose = sessionId ? ` --session-id ${sessionId}` : agentId ? ` --agent ${agentId}` : "";
+  return new AppError(
+    "gateway_unreachable",
+    "The gateway went away while the answer was written, and is not back. The answer goes on when it runs again.",
+    {
+      cause,
+      hint: `Start it with \`${program} gateway\`; then \`${program} agent${whose} -m "What was your answer?"\` asks for it.`,
+    },
+  );
+};
+
 async function messageOf(args: ArgValues<typeof ARGS>): Promise<string> {
   const text = args.message === "-" ? await Bun.stdin.text() : args.message;
   if (text?.trim()) return text;
+  if (text !== undefined) throw new AppError("usage", "The message is empty.");
   throw new AppError("usage", "required option '-m, --message <text>' not specified");
 }
 

@@ -2,7 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import type { Methods } from "../../gateway/methods/index.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
-import { withGateway } from "../rpc.ts";
+import { checkSize, withGateway } from "../rpc.ts";
 
 export const call = command({
   doc: "Call a method of the running gateway and print its answer.",
@@ -19,13 +19,15 @@ export const call = command({
   ],
   async run(args, cli) {
     const params = parseParams(args.params);
-    const answer = await withGateway(cli, args, ({ client, timeoutMs }) =>
+    const answer = await withGateway(cli, args, (gateway) => {
+      checkSize(gateway, params);
+      const { client, timeoutMs } = gateway;
       // The name comes from a person; the gateway answers "unknown method" to a wrong one.
-      client.call(args.method as keyof Methods, params as never, {
+      return client.call(args.method as keyof Methods, params as never, {
         timeoutMs,
         final: args["expect-final"],
-      }),
-    );
+      });
+    });
     if (!args.json) cli.out.line(`Gateway call: ${args.method}`);
     cli.out.data(answer ?? null);
   },

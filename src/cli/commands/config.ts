@@ -2,6 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import { readLock } from "../../base/lock.ts";
 import { jsonSchema } from "../../base/schema.ts";
+import { REDACTED } from "../../config/edit.ts";
 import type { EditResult } from "../../config/ops.ts";
 import { getAll, getValue, setValue, unsetValue, validateFile } from "../../config/ops.ts";
 import { describe, type Problem } from "../../config/problem.ts";
@@ -44,10 +45,15 @@ export const get = command({
     const value = args.path
       ? await getValue({ env, paths }, args.path)
       : await getAll({ env, paths });
-    if (args.json || typeof value === "object") out.data(value);
+    if (args.json) out.data(value);
+    else if (typeof value === "object") out.data(forPeople(value));
     else out.line(String(value));
   },
 });
+
+/** The mark of a secret is for programs, which may give it back in an edit; people get a word. */
+const forPeople = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value).replaceAll(REDACTED, "(hidden)"));
 
 export const set = command({
   doc: "Change one value of the config. Comments and everything else in the file stay.",

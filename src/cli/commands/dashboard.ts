@@ -20,7 +20,10 @@ export const dashboard = command({
       client.call("dashboard.link", {}, { timeoutMs: timeoutOf(args) }),
     );
     if (args.json) cli.out.data({ url });
-    else cli.out.line(`Dashboard URL: ${url}`);
+    else {
+      cli.out.line(`Dashboard URL: ${url}`);
+      cli.out.line("(works once, for 10 minutes)");
+    }
     if (args.open) Bun.spawn(opener(url), { stdio: ["ignore", "ignore", "ignore"] });
   },
 });

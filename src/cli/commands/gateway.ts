@@ -33,15 +33,15 @@ const ARGS = {
     options: ["off", "serve", "funnel"],
     description: "Publish through Tailscale.",
   },
-  "tailscale-reset-on-exit": { type: "boolean", description: "Take that back at the end." },
+  "tailscale-reset-on-exit": { type: "boolean", description: "Stop publishing on exit." },
   "allow-unconfigured": {
     type: "boolean",
     description: "Start without a config file, or when gateway.mode is not local.",
   },
   dev: { type: "boolean", description: "Make a development config and workspace if missing." },
-  reset: { type: "boolean", description: "With --dev: move it all away and begin anew." },
+  reset: { type: "boolean", description: "With --dev: move it all away and start fresh." },
   force: { type: "boolean", description: "End whatever listens on the port." },
-  verbose: { type: "boolean", description: "Say every step." },
+  verbose: { type: "boolean", description: "Log every step." },
   "claude-cli-logs": { type: "boolean", description: "Has no effect: there is no CLI backend." },
   "ws-log": {
     type: "enum",
@@ -65,7 +65,10 @@ export const run = command({
     "Stop it with Ctrl-C. It takes the config from the state folder; everything else has a default. `clawdbot --dev gateway --dev --reset` begins with a fresh development profile and keeps the old one in its trash folder.",
   examples: [
     ["gateway", "with the config file"],
-    ["gateway --allow-unconfigured", "on a fresh machine"],
+    [
+      "gateway --allow-unconfigured",
+      "on a fresh machine; with the last good config when the file is damaged",
+    ],
     ["gateway --port 19001 --verbose", "on another port, with every step"],
     ["gateway --bind lan --token <24 characters or more>", "for other machines too"],
     ["gateway --force", "and end what still listens on the port"],
@@ -90,7 +93,7 @@ export const run = command({
 export function gatewayFlags(args: ArgValues<typeof ARGS>): GatewayFlags {
   if (args.reset && !args.dev)
     throw new AppError("usage", "--reset needs --dev", {
-      hint: "To begin the development profile anew: `clawdbot --dev gateway --dev --reset`.",
+      hint: "To start fresh with the development profile: `clawdbot --dev gateway --dev --reset`.",
     });
   const port = wholeNumber("port", args.port, { min: 0, max: 65_535 });
   return {

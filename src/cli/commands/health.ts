@@ -2,11 +2,13 @@
 import { formatAge } from "../../base/time.ts";
 import type { Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
+import { safeText } from "../out.ts";
 import { timeoutOf, type Wish, withGateway } from "../rpc.ts";
 
 /** The parts of a health summary that are printed; older and newer gateways may leave any of them out. */
 type Summary = {
   ok?: boolean;
+  problems?: string[];
   durationMs?: number;
   ready?: boolean;
   failing?: string[];
@@ -29,12 +31,15 @@ const ask = (cli: Cli, wish: Wish, probe: boolean): Promise<{ summary: Summary; 
 
 const ARGS = {
   ...GATEWAY_ARGS,
-  verbose: { type: "boolean", description: "Look at everything anew instead of at the last look." },
+  verbose: {
+    type: "boolean",
+    description: "When it does not answer: say where it was looked for.",
+  },
   debug: { type: "boolean", description: "The same as --verbose." },
 } as const;
 
 export const health = command({
-  doc: "Ask the running gateway whether it is well. Exit code 1 when it does not answer.",
+  doc: "Ask the running gateway whether it is well. Exit code 1 when it is not, or does not answer.",
   args: ARGS,
   examples: [
     ["health", "one look"],
@@ -45,25 +50,35 @@ export const health = command({
     const { summary, ms } = await ask(cli, args, args.verbose || args.debug);
     if (args.json) cli.out.data(summary);
     else printHealth(cli, summary, ms);
+    return summary.ok === false ? 1 : 0;
   },
 });
 
 export const gatewayHealth = command({
-  doc: "Ask the running gateway whether it is well. Exit code 1 when it does not answer.",
+  doc: "Ask the running gateway whether it is well. Exit code 1 when it is not, or does not answer.",
   args: GATEWAY_ARGS,
   examples: [["gateway health", "one look"]],
   async run(args, cli) {
     const { summary, ms } = await ask(cli, args, false);
-    if (args.json) return cli.out.data(summary);
-    cli.out.line(cli.out.paint("bold", "Gateway Health"));
-    printHealth(cli, summary, ms);
+    if (args.json) cli.out.data(summary);
+    else {
+      cli.out.line(cli.out.paint("bold", "Gateway Health"));
+      printHealth(cli, summary, ms);
+    }
+    return summary.ok === false ? 1 : 0;
   },
 });
 
 function printHealth({ out }: Cli, summary: Summary, ms: number): void {
   const failing = summary.failing ?? [];
-  const state = summary.ready === false ? `starting (${failing.join(", ")})` : "OK";
-  out.line(`${out.paint(summary.ready === false ? "yellow" : "green", state)} (${ms}ms)`);
+  const [state, colour] =
+    summary.ok === false
+      ? (["NOT WELL", "red"] as const)
+      : summary.ready === false
+        ? ([`starting (${failing.join(", ")})`, "yellow"] as const)
+        : (["OK", "green"] as const);
+  out.line(`${out.paint(colour, state)} (${ms}ms)`);
+  for (const problem of summary.problems ?? []) out.line(safeText(problem));
   for (const id of summary.channelOrder ?? []) {
     const channel = summary.channels?.[id];
     const age = channel?.authAgeMs ? ` (auth age ${formatAge(channel.authAgeMs)})` : "";

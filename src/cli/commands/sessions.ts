@@ -1,4 +1,6 @@
 /** `sessions`: the conversations, from the running gateway or straight from the database. */
+import { existsSync } from "node:fs";
+
 import { AppError } from "../../base/errors.ts";
 import { formatAge } from "../../base/time.ts";
 import { listRow } from "../../gateway/session-rows.ts";
@@ -34,6 +36,8 @@ export const sessions = command({
           : wholeNumber("limit", args.limit, { min: 1, max: 1_000_000 })!,
       activeMinutes: wholeNumber("active", args.active, { min: 1, max: 100_000_000 }),
     };
+    if (args.store && !existsSync(args.store))
+      throw new AppError("not_found", `There is no database ${args.store}.`);
     const found = args.store ? fromDatabase(args.store, query) : await find(cli, args, query);
     if (!args.json) return print(cli, found);
     const now = Date.now();

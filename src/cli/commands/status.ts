@@ -126,7 +126,9 @@ function overview(
   all: boolean,
 ): [string, string][] {
   const age = remote?.uptimeMs === undefined ? "" : `, up ${formatAge(remote.uptimeMs)}`;
-  const answer = reachable ? `answers in ${connectLatencyMs}ms${age}` : `not reachable: ${error}`;
+  // The address stands before it already.
+  const why = error?.startsWith("The gateway is not running") ? "nothing answers there" : error;
+  const answer = reachable ? `answers in ${connectLatencyMs}ms${age}` : `not reachable: ${why}`;
   const port = readLock(paths.lockPath).body?.port;
   const file = problems.length > 0 ? "invalid" : exists ? "ok" : "no file, defaults";
   return [

@@ -113,7 +113,8 @@ export class Guard {
     if (proxy !== undefined) this.proxyLimiter.fail(proxy);
   }
 
-  private forgive(peer: Peer): void {
+  /** Who has shown a right secret or ticket is let try again at once. */
+  forgive(peer: Peer): void {
     const { client } = bucketsOf(peer);
     if (client !== undefined) this.limiter.succeed(client);
   }

@@ -35,7 +35,14 @@ const OPERATOR_SCOPES = new Set([
 const refusal = (
   message: string,
   details: Record<string, unknown>,
-  more: { wire?: string; code?: number; reason?: string; retryAfterMs?: number } = {},
+  more: {
+    wire?: string;
+    code?: number;
+    reason?: string;
+    retryAfterMs?: number;
+    /** For the log, when the wire has words that old clients match. */
+    log?: string;
+  } = {},
 ): Refusal => ({
   error: {
     code: more.wire ?? "INVALID_REQUEST",
@@ -47,7 +54,7 @@ const refusal = (
   },
   code: more.code ?? 1008,
   reason: more.reason ?? message,
-  log: message,
+  log: more.log ?? message,
 });
 
 /** The highest version that both know, or undefined. */
@@ -110,14 +117,22 @@ function unauthorized(
     mismatch: "MISMATCH",
     missing_config: "NOT_CONFIGURED",
   };
-  return refusal(`unauthorized: ${texts[kind]}`, {
-    code: `AUTH_${what.toUpperCase()}_${codes[kind]}`,
-    authReason: reason,
-    canRetryWithDeviceToken: false,
-    recommendedNextStep:
-      kind === "missing_config" ? "review_auth_configuration" : "update_auth_credentials",
-    hint: `Give the gateway's ${what}. On its machine \`clawdbot config get gateway.auth.${what}\` says where it is set.`,
-  });
+  const fix =
+    kind === "missing_config"
+      ? setting
+      : `sign in with the ${what}, or a link from \`clawdbot dashboard\``;
+  return refusal(
+    `unauthorized: ${texts[kind]}`,
+    {
+      code: `AUTH_${what.toUpperCase()}_${codes[kind]}`,
+      authReason: reason,
+      canRetryWithDeviceToken: false,
+      recommendedNextStep:
+        kind === "missing_config" ? "review_auth_configuration" : "update_auth_credentials",
+      hint: `Give the gateway's ${what}. On its machine \`clawdbot config get gateway.auth.${what}\` says where it is set.`,
+    },
+    { log: `unauthorized: ${texts[kind]!.replace(/ \(.*/, "")} (${fix})` },
+  );
 }
 
 const DEVICE_CODES: Record<DeviceFault, string> = {

@@ -7,6 +7,8 @@ export type HealthSource = {
   ready(): { ready: boolean; failing: string[] };
   /** False from the moment a stop began. */
   running(): boolean;
+  /** Why new messages cannot be stored; undefined while they can. */
+  disk?(): string | undefined;
 };
 
 const LIVE = JSON.stringify({ ok: true, status: "live" });
@@ -21,8 +23,13 @@ export function healthRoutes(source: HealthSource): Hono<{ Bindings: { peer: Pee
   const app = new Hono<{ Bindings: { peer: Peer } }>();
   const ready = (peer: Peer): Response => {
     const state = source.ready();
-    const ok = state.ready && source.running();
-    const failing = source.running() ? state.failing : ["stopping", ...state.failing];
+    const full = source.disk?.() !== undefined;
+    const ok = state.ready && source.running() && !full;
+    const failing = [
+      ...(source.running() ? [] : ["stopping"]),
+      ...state.failing,
+      ...(full ? ["disk"] : []),
+    ];
     const body = { ready: ok, ...(peer.local ? { failing } : {}) };
     return json(JSON.stringify(body), ok ? 200 : 503);
   };

@@ -46,11 +46,6 @@ export async function signIn(
   // A form of another site cannot send this type without a preflight, and preflights are refused.
   if (!/^application\/json\b/i.test(request.headers.get("content-type") ?? ""))
     return failure(415, "Send application/json.");
-  const locked = guard.lockedFor(peer);
-  if (locked > 0)
-    return failure(429, "Too many failed sign-ins. Wait a moment.", {
-      "retry-after": String(Math.ceil(locked / 1000)),
-    });
   let ticket: string;
   try {
     ticket = await ticketOf(request, () =>
@@ -60,12 +55,20 @@ export async function signIn(
     if (cause instanceof AppError) return failure(400, cause.message);
     throw cause;
   }
+  // Before the lock-out: 256 random bits are not guessed, and wrong tokens of others must not shut out who holds a link.
   if (!tickets.redeem(ticket)) {
+    const locked = guard.lockedFor(peer);
+    if (locked > 0)
+      return failure(429, "Too many failed sign-ins. Wait a moment.", {
+        "retry-after": String(Math.ceil(locked / 1000)),
+      });
     guard.guessed(peer);
     return failure(
       401,
       "This sign-in link has been used or is too old. Sign in with the token instead, or restart the gateway for a new link.",
     );
   }
+  // The page connects with the secret right after this.
+  guard.forgive(peer);
   return json(guard.secret(), 200);
 }

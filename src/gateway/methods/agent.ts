@@ -5,12 +5,12 @@ import { AppError, type ErrorCode, ERRORS } from "../../base/errors.ts";
 import { CHANNELS } from "../../channels/registry.ts";
 import type { SessionKey } from "../../flow.ts";
 import { parseKey, sessionKey as keyOfAgent } from "../../protocol/session-key.ts";
-import { Attachments } from "../attachments.ts";
+import { Attachments, readAttachments } from "../attachments.ts";
 import { type LateAnswer, method, type MethodContext } from "../method.ts";
 import type { RunEnd } from "../ports.ts";
 import { agentIds, keyOf, sessionDefaults } from "../session-rows.ts";
 import { wireUsage } from "../wire.ts";
-import { checkSendPolicy, Idempotency, Key, mediaOf, operatorMessage, thinkingOf } from "./chat.ts";
+import { checkSendPolicy, Idempotency, Key, operatorMessage, thinkingOf } from "./chat.ts";
 
 /** Longest time that the second answer is waited for, in ms: a day and a minute more than any run may take. */
 const MAX_RUN_MS = 86_460_000;
@@ -54,7 +54,10 @@ async function sessionFor(
   const { defaultAgentId } = ctx.info;
   const agentId = params.agentId?.trim().toLowerCase();
   if (agentId && !agentIds(config, defaultAgentId).includes(agentId))
-    throw invalid(`unknown agent id "${params.agentId}"`);
+    throw new AppError(
+      "not_found",
+      `There is no agent "${params.agentId}". Agents: ${agentIds(config, defaultAgentId).join(", ")}.`,
+    );
   const channels = [params.channel, params.replyChannel].filter((c): c is string => !!c);
   const strange = channels.find((c) => c !== "last" && !Object.hasOwn(CHANNELS, c.toLowerCase()));
   if (strange) throw invalid(`unknown channel: ${strange}`);
@@ -158,7 +161,7 @@ export const agent = {
     }),
     async run(params, ctx) {
       const key = await sessionFor(params, ctx);
-      const media = mediaOf(params.attachments, ctx);
+      const media = await readAttachments(params.attachments ?? []);
       await checkSendPolicy(key, ctx);
       if (params.sessionKey) {
         ctx.caller.spell(key, params.sessionKey);

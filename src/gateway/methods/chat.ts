@@ -63,17 +63,6 @@ export async function checkSendPolicy(key: SessionKey, ctx: MethodContext): Prom
     });
 }
 
-/** Takes the images and logs what was left out. */
-export function mediaOf(
-  attachments: z.infer<typeof Attachments> | undefined,
-  ctx: MethodContext,
-): Inbound["media"] {
-  const { media, skipped } = readAttachments(attachments ?? []);
-  if (skipped.length)
-    ctx.log.warn("attachments that are no images were left out", { count: skipped.length });
-  return media;
-}
-
 const keyFor = (text: string, ctx: MethodContext): SessionKey => {
   const key = keyOf(text, ctx.config.current(), ctx.info.defaultAgentId);
   ctx.caller.spell(key, text);
@@ -145,7 +134,7 @@ export const chat = {
       const key = keyFor(sessionKey, ctx);
       if (!message.trim() && !attachments?.length)
         throw new AppError("bad_request", "message or attachment required");
-      const media = mediaOf(attachments, ctx);
+      const media = await readAttachments(attachments ?? []);
       if (!message.trim() && !media.length)
         throw new AppError("bad_request", "message or attachment required", {
           hint: "Only PNG, JPEG, GIF and WebP images can be attached.",

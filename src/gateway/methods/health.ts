@@ -3,16 +3,23 @@ import { z } from "zod";
 
 import { method } from "../method.ts";
 
-const Summary = z.looseObject({ ok: z.literal(true), ts: z.number(), durationMs: z.number() });
+const Summary = z.looseObject({
+  ok: z.boolean().describe("False while new messages are not taken; `problems` says why."),
+  ts: z.number(),
+  durationMs: z.number(),
+  problems: z.array(z.string()).optional(),
+});
 
 export const health = {
   health: method({
-    doc: "Health of the gateway; at most a minute old unless `probe` is set.",
+    doc: "Health of the gateway, as it is now.",
     scope: "operator.read",
-    params: z.object({ probe: z.unknown().optional() }),
+    params: z.object({
+      probe: z.unknown().optional().describe("Kept for old clients; has no effect."),
+    }),
     result: Summary,
-    async run({ probe }, { gateway }) {
-      return (await gateway.health(probe === true)) as z.input<typeof Summary>;
+    async run(_, { gateway }) {
+      return (await gateway.health(true)) as z.input<typeof Summary>;
     },
   }),
 };

@@ -2,7 +2,14 @@
 import Anthropic from "@anthropic-ai/sdk";
 
 import { AppError, type ErrorCode, toAppError } from "../../base/errors.ts";
-import { codeOfStatus, innerAppError, networkFailure, refusal } from "../failure.ts";
+import {
+  ABOUT_IMAGE,
+  codeOfStatus,
+  innerAppError,
+  networkFailure,
+  refusal,
+  UNREADABLE_HINT,
+} from "../failure.ts";
 import type { Endpoint } from "../provider.ts";
 
 /** `error.type` of the body; it is all there is when the error comes inside a stream. */
@@ -69,13 +76,21 @@ export function toFailure(endpoint: Endpoint, cause: unknown): AppError {
     const text =
       body?.error?.message ?? (cause.error ? JSON.stringify(cause.error) : cause.message);
     const code = classify(cause.status, type, text);
-    return refusal(endpoint, { code, status: cause.status, text, headers: cause.headers, cause });
+    return refusal(endpoint, {
+      code,
+      status: cause.status,
+      text,
+      headers: cause.headers,
+      image: ABOUT_IMAGE.test(text),
+      cause,
+    });
   }
   // A TypeError comes from an event without the fields that such an event has.
   if (cause instanceof SyntaxError || cause instanceof TypeError)
     return refusal(endpoint, {
       code: "provider_timeout",
       text: `its answer cannot be read (${cause.message})`,
+      hint: UNREADABLE_HINT,
       cause,
     });
   return toAppError(cause);

@@ -8,7 +8,7 @@ import type {
 import type { AppError } from "../../base/errors.ts";
 import type { Block, ModelEvent, ModelRequest, Usage } from "../../flow.ts";
 import { MAX_ARGS, parseArgs } from "../calls.ts";
-import { refusal, stopped } from "../failure.ts";
+import { CUT_HINT, refusal, stopped } from "../failure.ts";
 import type { Endpoint, Provider, ProviderFactory } from "../provider.ts";
 import { seal } from "../sealed.ts";
 import { createTransport } from "../transport.ts";
@@ -194,6 +194,7 @@ async function* read(
       error: refusal(endpoint, {
         code: "provider_timeout",
         text: "the answer broke off in the middle",
+        hint: CUT_HINT,
       }),
     };
   const blocks = [...drafts]

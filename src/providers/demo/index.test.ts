@@ -74,7 +74,21 @@ test("phrases become real tool calls", async () => {
   expect(await call("run `uname -a`")).toEqual(["exec", { command: "uname -a" }]);
   expect(await call("[WebChat 2026-11-20 09:00] run date")).toEqual(["exec", { command: "date" }]);
   expect(await call("read README.md")).toEqual(["read", { path: "README.md" }]);
+  expect(await call("List the files here")).toEqual(["exec", { command: "ls -la" }]);
+  expect(await call("Which files are in your workspace?")).toEqual(["exec", { command: "ls -la" }]);
+  expect(await call("Read AGENTS.md")).toEqual(["read", { path: "AGENTS.md" }]);
   expect(await call("running is fun")).toBeUndefined();
+});
+
+test("every phrase that the help suggests calls a tool, with its marks and without", async () => {
+  const { text } = await ask([user("help")]);
+  const phrases = [...text.matchAll(/^- `([^`]+)`$/gm)].map((match) => match[1]!);
+  expect(phrases).toContain("read AGENTS.md");
+  for (const phrase of phrases)
+    for (const typed of [phrase, `\`${phrase}\``])
+      expect((await ask([user(typed)])).call).toBeDefined();
+  expect(text).toContain('"<your key>"');
+  expect(text).toContain("npx -y bun@1.4.4 src/main.ts");
 });
 
 test("without the tool there is no call", async () => {

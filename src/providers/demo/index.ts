@@ -13,13 +13,15 @@ const SHOWN = 1500;
 export const HOW_TO = [
   "To talk to a real model, do one of these and restart the gateway:",
   "",
-  '- Anthropic: `clawdbot config set env.ANTHROPIC_API_KEY "sk-ant-..."`',
-  '- OpenAI: `clawdbot config set env.OPENAI_API_KEY "sk-..."`',
-  '- Google: `clawdbot config set env.GEMINI_API_KEY "..."`',
-  "- or set the same name in the environment: `ANTHROPIC_API_KEY=sk-ant-... clawdbot gateway`",
+  '- Anthropic: `clawdbot config set env.ANTHROPIC_API_KEY "<your key>"`',
+  '- OpenAI: `clawdbot config set env.OPENAI_API_KEY "<your key>"`',
+  '- Google: `clawdbot config set env.GEMINI_API_KEY "<your key>"`',
+  '- or set the same name in the environment: `ANTHROPIC_API_KEY="<your key>" clawdbot gateway`',
   "- or run Ollama or LM Studio on this machine; they are found without any setting.",
   "",
   "Then choose a model if you like: `clawdbot config set agents.defaults.model.primary anthropic/claude-sonnet-5-5`",
+  "",
+  "Run from the source? Write `npx -y bun@1.4.4 src/main.ts` in place of `clawdbot`.",
 ].join("\n");
 
 const GUIDE = [
@@ -27,7 +29,7 @@ const GUIDE = [
   "",
   "- `list the files here`",
   "- `run date`",
-  "- `read README.md`",
+  "- `read AGENTS.md`",
 ].join("\n");
 
 type Plan = { text: string; call?: { name: string; args: Record<string, string> } };
@@ -115,7 +117,9 @@ function newest(messages: Message[]): string {
 }
 
 /** The tool call that a phrase asks for, when there is such a tool. */
-function wish(said: string, tools: ToolSpec[]): Plan["call"] | undefined {
+function wish(text: string, tools: ToolSpec[]): Plan["call"] | undefined {
+  // A phrase copied out of the help together with its marks.
+  const said = text.trim().replace(/^`([^`]*)`$/, "$1");
   const call = (name: string, args: Record<string, string>) =>
     tools.some((t) => t.name === name) ? { name, args } : undefined;
   const line = said
@@ -126,9 +130,11 @@ function wish(said: string, tools: ToolSpec[]): Plan["call"] | undefined {
     /^(?:please\s+)?(?:list|show)\s+(?:me\s+)?(?:all\s+)?(?:the\s+)?files(?:\s+(?:here|in\s+(\S+)))?$/i.exec(
       line,
     );
-  if (listed)
-    return call("exec", { command: listed[1] ? `ls -la -- ${quoted(listed[1])}` : "ls -la" });
-  const run = /^(?:please\s+)?(?:run|execute)[:\s]\s*(.+)$/is.exec(said.trim());
+  // One of the phrases that the page offers.
+  const asked = /^(?:which|what)\s+files\s+are\s+(?:here|in\s+(?:your|the)\s+workspace)$/i;
+  if (listed || asked.test(line))
+    return call("exec", { command: listed?.[1] ? `ls -la -- ${quoted(listed[1])}` : "ls -la" });
+  const run = /^(?:please\s+)?(?:run|execute)[:\s]\s*(.+)$/is.exec(said);
   if (run) return call("exec", { command: unquoted(run[1]!.trim()) });
   const read = /^(?:please\s+)?(?:read|open|show me)\s+(?:the\s+file\s+)?(\S+)$/i.exec(line);
   if (read) return call("read", { path: unquoted(read[1]!) });

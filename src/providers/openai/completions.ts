@@ -6,7 +6,7 @@ import type {
 
 import type { Block, ModelEvent, ModelRequest, Usage } from "../../flow.ts";
 import { MAX_ARGS, parseArgs } from "../calls.ts";
-import { refusal } from "../failure.ts";
+import { CUT_HINT, refusal } from "../failure.ts";
 import type { Endpoint, ProviderFactory } from "../provider.ts";
 import { seal } from "../sealed.ts";
 import { openaiProvider } from "./client.ts";
@@ -166,6 +166,7 @@ async function* read(
       error: refusal(endpoint, {
         code: "provider_timeout",
         text: "the answer broke off in the middle",
+        hint: CUT_HINT,
       }),
     };
   const calls = drafts.filter((d) => d.name || d.args);

@@ -2,7 +2,14 @@
 import OpenAI from "openai";
 
 import { AppError, type ErrorCode, toAppError } from "../../base/errors.ts";
-import { codeOfStatus, innerAppError, networkFailure, refusal } from "../failure.ts";
+import {
+  ABOUT_IMAGE,
+  codeOfStatus,
+  innerAppError,
+  networkFailure,
+  refusal,
+  UNREADABLE_HINT,
+} from "../failure.ts";
 import type { Endpoint } from "../provider.ts";
 
 /** `error.code` and `error.type`: names are firmer than texts, and a 429 may be an empty account. */
@@ -76,6 +83,7 @@ export function bodyFailure(
     code: classify(at.status, body, text),
     ...at,
     text,
+    image: ABOUT_IMAGE.test(`${String(body.code ?? "")} ${text}`),
     ...(typeof body.param === "string" ? { param: body.param } : {}),
   });
 }
@@ -96,6 +104,7 @@ export function toFailure(endpoint: Endpoint, cause: unknown): AppError {
     return refusal(endpoint, {
       code: "provider_timeout",
       text: `its answer cannot be read (${cause.message})`,
+      hint: UNREADABLE_HINT,
       cause,
     });
   return toAppError(cause);

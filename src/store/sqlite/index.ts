@@ -155,6 +155,8 @@ function storeOn(
     outbox: outboxCalls(connection, units, unreadable("outbox")),
     kv: kvCalls(connection, units),
 
+    problem: () => space?.problem(),
+
     counts() {
       return units.read(() => connection.get<Counts>(COUNTS)!);
     },

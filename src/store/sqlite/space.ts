@@ -5,7 +5,7 @@
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { AppError } from "../../base/errors.ts";
+import { AppError, errnoOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { isFull, storeError } from "./failure.ts";
 
@@ -48,6 +48,8 @@ export class Space {
   private floor = 0;
   private fullAt: number | undefined;
   private filled = false;
+  /** It was logged that there is too little room, and not yet that there is enough again. */
+  private short = false;
 
   constructor(
     private readonly path: string,
@@ -76,16 +78,47 @@ export class Space {
     return this.free;
   }
 
+  /** Why new work is not taken now, in a sentence; undefined while there is room. Logs when it begins and when it is over. */
+  problem(): string | undefined {
+    try {
+      this.look();
+    } catch (cause) {
+      const errno = errnoOf(cause);
+      if (errno === undefined) throw cause;
+      return `The disk that holds ${this.path} cannot be looked at (${errno}).`;
+    }
+    if (this.free < this.needed()) {
+      const error = this.refusal();
+      this.begins();
+      return error.message;
+    }
+    if (this.short)
+      this.log.info("the disk has room again; new messages are taken", { file: this.path });
+    this.short = false;
+    return undefined;
+  }
+
+  private begins(): void {
+    if (!this.short)
+      this.log.error("the disk is full; no new message is taken until there is room", {
+        file: this.path,
+      });
+    this.short = true;
+  }
+
+  /** After a full disk the room that giving up the reserve made belongs to the turns in progress. */
+  private needed(): number {
+    return this.fullAt === undefined ? this.floor : this.floor + this.reserveSize();
+  }
+
   /** Throws `disk_full` when new work must not be taken. Called for every new message. */
   admit(): void {
     this.look();
+    if (this.problem() !== undefined) throw this.refusal();
     if (this.fullAt !== undefined) {
-      // The room that giving up the reserve made belongs to the turns in progress.
-      if (this.free < this.floor + this.reserveSize()) throw this.refusal();
       if (Math.abs(this.now() - this.fullAt) >= REFILL_MS) this.fill();
       return;
     }
-    if (this.free < this.floor) throw this.refusal();
     if (!this.filled) this.fill();
   }
 
@@ -129,10 +162,7 @@ export class Space {
   /** The disk is full: removes the reserve. Gives whether that made room. */
   giveUp(): boolean {
     const had = dropReserve(this.path);
-    if (this.fullAt === undefined)
-      this.log.error("the disk is full; no new message is taken until there is room", {
-        file: this.path,
-      });
+    this.begins();
     this.fullAt = this.now();
     this.filled = false;
     this.lookedAt = Number.NEGATIVE_INFINITY;

@@ -116,6 +116,18 @@ export function turnCalls(
       });
     },
 
+    release(ids) {
+      // A stop with nothing running must not fail on a full disk.
+      if (ids.length === 0) return Promise.resolve();
+      return units.write(false, () => {
+        for (const id of ids)
+          connection.run(
+            "UPDATE turns SET attempts = max(attempts - 1, 0) WHERE run_id = ?1 AND state = 'running'",
+            id,
+          );
+      });
+    },
+
     merge(ids, leadId, entries) {
       return units.write(false, () => {
         const lead = standing(leadId);
