@@ -45,6 +45,7 @@ import { Lanes } from "./sessions/lanes.ts";
 import { queueMode } from "./sessions/queue.ts";
 import { Waits } from "./sessions/waits.ts";
 import { openSqlite, type SqliteStore } from "./store/sqlite/index.ts";
+import { keepBackups } from "./store/upkeep.ts";
 import { childEnv } from "./tools/environment.ts";
 import { openJobs } from "./tools/jobs.ts";
 
@@ -62,8 +63,6 @@ export type RunningApp = {
   /** The exit code, when everything is closed. */
   done: Promise<number>;
 };
-
-const BACKUP_EVERY_MS = 3_600_000;
 
 type Instance = Ending & {
   log: Logger;
@@ -325,7 +324,6 @@ async function open(
     version: VERSION,
     startedAt,
   });
-  await config.proven();
   sayStarted(gateway, { log, logging, auth, basePath });
   closers.add("tailscale", () => tailscale.stop());
   background("tailscale", tailscale.publish(gateway.port), log);
@@ -350,11 +348,9 @@ async function open(
     (next) => restartProblem(next, { hosts, port: gateway.port }, { env, flags, log }),
   );
   closers.add("config watcher", stopWatching);
-  const upkeep = setInterval(
-    () => background("backup", store.backup(clock.now()), log),
-    BACKUP_EVERY_MS,
-  );
-  closers.add("upkeep", () => clearInterval(upkeep));
+  const upkeep = new AbortController();
+  closers.add("upkeep", () => upkeep.abort());
+  background("upkeep", keepBackups(store, { clock, log, signal: upkeep.signal }), log);
   background(
     "recovery",
     (async () => {
@@ -367,7 +363,8 @@ async function open(
       if (turns) log.info("going on with unfinished turns", { turns });
       const choice = await models.catalog.choose(defaultAgentId(config.current().agents));
       log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
-      await store.backup(clock.now());
+      await models.warm(choice.choice.ref);
+      await config.proven();
     })(),
     log,
   );

@@ -8,6 +8,8 @@ import { type Catalog, openCatalog } from "../providers/catalog.ts";
 import { Cooldowns, type CooldownState } from "../providers/cooldown.ts";
 import { streamWithFailover } from "../providers/failover.ts";
 import type { SessionRow, Store } from "../store/store.ts";
+import { TOOLS } from "../tools/registry.ts";
+import { toolSpec } from "../tools/tool.ts";
 import type { RunModel } from "./conversation.ts";
 import type { RawStream } from "./raw-stream.ts";
 import { agentEntries, type AgentSettings, defaultAgentId } from "./settings.ts";
@@ -25,6 +27,8 @@ export type Models = {
   /** Always the current one: its methods may be called after a config change. */
   catalog: Pick<Catalog, "list" | "defaultRef" | "find" | "choose">;
   forRun(settings: AgentSettings, session: SessionRow, wanted?: string): Promise<RunModel>;
+  /** Loads what the first turn with this model needs, so that nobody waits for it. */
+  warm(ref: string): Promise<void>;
   /** To be called after a config change. */
   reload(): void;
 };
@@ -72,6 +76,10 @@ export function openModels({ config, store, clock, log, raw }: ModelsDeps): Mode
       defaultRef: (agentId) => catalog.defaultRef(agentId),
       find: (text) => catalog.find(text),
       choose: (agentId) => catalog.choose(agentId),
+    },
+    async warm(ref) {
+      for (const tool of TOOLS) toolSpec(tool);
+      await catalog.provider(ref);
     },
     reload() {
       catalog = open();
