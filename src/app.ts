@@ -350,6 +350,8 @@ async function open(
   closers.add("config watcher", stopWatching);
   const upkeep = new AbortController();
   closers.add("upkeep", () => upkeep.abort());
+  // Also when it is stopped before the recovery below has come to it.
+  closers.add("last good config", () => config.proven());
   background("upkeep", keepBackups(store, { clock, log, signal: upkeep.signal }), log);
   background(
     "recovery",

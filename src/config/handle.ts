@@ -95,9 +95,11 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
   let active: InForce = { config: open.loaded.config!, env: open.loaded.env };
   tell(log, first);
   if (!first.env.nixMode) await tolerate(log, removeStaleTemps(paths.configPath, clock.now()));
-  const proven = async (): Promise<void> => {
-    if (!recovered && !options.instead) await tolerate(log, keepLastGood(paths, first));
-  };
+  let proof: Promise<void> | undefined;
+  /** Once: by the second call a newer config may be the good one. */
+  const proven = (): Promise<void> =>
+    (proof ??=
+      recovered || options.instead ? Promise.resolve() : tolerate(log, keepLastGood(paths, first)));
   if (!options.unproven) await proven();
 
   let queue: Promise<unknown> = Promise.resolve();
@@ -124,6 +126,7 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
       }
     active = next;
     // What needs a restart is good when the restart has succeeded.
+    proof = Promise.resolve();
     if (plan.action !== "restart") await tolerate(log, keepLastGood(paths, loaded));
     return plan.changed.length > 0 ? plan : undefined;
   };
