@@ -12,5 +12,14 @@ export interface Logger {
   child(name: string): Logger;
 }
 
+/** For parts that are asked for an answer and nothing else: what they would log is in the answer. */
+export const silentLogger: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+  child: () => silentLogger,
+};
+
 export const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -36,6 +36,14 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Ask the running gateway whether it is well.",
     load: async () => (await import("./commands/health.ts")).health,
   },
+  onboard: {
+    doc: "Set everything up: a model, the workspace, the config, the background service.",
+    load: async () => (await import("./commands/onboard.ts")).onboard,
+  },
+  doctor: {
+    doc: "Look for what is wrong, and say how to mend it.",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
   status: {
     doc: "Overview of gateway, model, agents and sessions; works while the gateway is down.",
     load: async () => (await import("./commands/status.ts")).status,

@@ -68,6 +68,11 @@ export class Out {
     this.line(JSON.stringify(value));
   }
 
+  /** A question and what is typed after it, on stderr. */
+  prompt(text: string): void {
+    writeAll(this.fds.stderr, text);
+  }
+
   /** Progress and advice for people, on stderr; nothing with --json. */
   note(text: string): void {
     if (!this.json) this.error(text);

@@ -25,6 +25,7 @@ const RANK: Record<string, number> = {
   "src/pipeline.ts": 6,
   "src/gateway": 7,
   "src/app.ts": 8,
+  "src/doctor": 8,
   "src/cli": 9,
   "src/main.ts": 10,
   web: 10,

@@ -1,0 +1,56 @@
+/**
+ * Nix mode: program, config and service come from a Nix configuration, so this program changes none of them itself. Whatever would
+ * change one calls `refuseInNixMode` first; whatever tells about a missing command adds `missingCommandHint`.
+ */
+import { PRODUCT } from "./brand.ts";
+import { type Env, envName } from "./env.ts";
+import { AppError } from "./errors.ts";
+
+const APPLY = "run `home-manager switch` (on NixOS `sudo nixos-rebuild switch`)";
+const OPTION = (name: string) =>
+  `\`programs.${PRODUCT}.${name}\` (on NixOS \`services.${PRODUCT}.${name}\`)`;
+
+/** What Nix owns: what is refused, and where it is changed instead. */
+const OWNED = {
+  config: {
+    refusal: "This config is made by Nix, so it is not changed here.",
+    fix: `Change ${OPTION("config")} in your Nix configuration, then ${APPLY}; \`home-manager switch --rollback\` goes back.`,
+  },
+  service: {
+    refusal: "The service is made by Nix, so it is neither installed nor removed here.",
+    fix: `Change ${OPTION("enable")} in your Nix configuration, then ${APPLY}.`,
+  },
+  program: {
+    refusal: "The program comes from Nix, so it neither updates nor removes itself.",
+    fix: `Run \`nix flake update ${PRODUCT}\` where your Nix configuration is, then ${APPLY}; \`home-manager switch --rollback\` goes back.`,
+  },
+  tools: {
+    refusal: "Programs come from Nix, so nothing is installed here.",
+    fix: `Add the package to ${OPTION("toolNames")} in your Nix configuration, then ${APPLY}.`,
+  },
+} as const satisfies Record<string, { refusal: string; fix: string }>;
+
+export type OwnedByNix = keyof typeof OWNED;
+
+/**
+ * Throws forbidden, with the place in the Nix configuration as the hint, when Nix mode is on; does nothing otherwise. Called by every
+ * command that would write the config (`config`), put in place or remove the service (`service`: gateway install and uninstall),
+ * change the program itself (`program`: update, uninstall) or install other programs (`tools`). Starting and stopping is not refused.
+ */
+export function refuseInNixMode(env: Pick<Env, "nixMode">, what: OwnedByNix): void {
+  if (!env.nixMode) return;
+  const { refusal, fix } = OWNED[what];
+  throw new AppError("forbidden", refusal, {
+    hint: `${fix} (${envName("NIX_MODE")} is set.)`,
+  });
+}
+
+/** Where in the Nix configuration something is changed, for a hint; undefined when Nix mode is off. */
+export const nixFix = (env: Pick<Env, "nixMode">, what: OwnedByNix): string | undefined =>
+  env.nixMode ? OWNED[what].fix : undefined;
+
+/** What to do in Nix mode about a command that is not there; undefined when Nix mode is off. `command` is its bare name. */
+export function missingCommandHint(env: Pick<Env, "nixMode">, command: string): string | undefined {
+  if (!env.nixMode) return undefined;
+  return `Add the package that has ${command} to ${OPTION("toolNames")} or to home.packages in your Nix configuration, then ${APPLY}. To find it: nix search nixpkgs ${command}`;
+}

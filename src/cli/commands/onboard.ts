@@ -1,0 +1,158 @@
+/** `onboard`: from nothing to an assistant that answers, with as few questions as possible. */
+import { runCommand } from "citty";
+
+import { AppError } from "../../base/errors.ts";
+import { refuseNix } from "../../config/write.ts";
+import { canAsk, openAsk } from "../ask.ts";
+import type { Cli } from "../command.ts";
+import { command } from "../command.ts";
+import { COMMANDS } from "../commands.ts";
+import { type Answers, collect, type Flags, RISK } from "../onboard/answers.ts";
+import { type Applied, apply } from "../onboard/apply.ts";
+import { KEY_CHOICES, SKIP } from "../onboard/choices.ts";
+import { withGateway } from "../rpc.ts";
+import { loadSettings } from "../settings.ts";
+
+const keyFlags = Object.fromEntries(
+  KEY_CHOICES.map(({ flag, label }) => [
+    flag,
+    { type: "string" as const, hint: "key", description: `${label} key.` },
+  ]),
+);
+const ignored = (description: string) => ({ type: "boolean" as const, description });
+
+export const onboard = command({
+  doc: "Set everything up: a model, the workspace, the config and, if you like, the background service.",
+  args: {
+    workspace: { type: "string", hint: "dir", description: "Where the agent works." },
+    "non-interactive": { type: "boolean", description: "Ask nothing; needs --accept-risk." },
+    "accept-risk": { type: "boolean", description: RISK },
+    flow: {
+      type: "enum",
+      options: ["quickstart", "advanced", "manual"],
+      description: "Kept for scripts; there is one way, with at most three questions.",
+    },
+    mode: { type: "enum", options: ["local"], description: "The gateway is on this machine." },
+    "auth-choice": {
+      type: "enum",
+      options: [...KEY_CHOICES.map(({ choice }) => choice), SKIP],
+      description: "Whose key to use.",
+    },
+    ...keyFlags,
+    "gateway-port": { type: "string", hint: "n", description: "Port of the gateway." },
+    "gateway-bind": {
+      type: "enum",
+      options: ["loopback", "lan", "tailnet", "auto", "custom"],
+      description: "Who can reach it; `loopback` is this machine only.",
+    },
+    "gateway-auth": {
+      type: "enum",
+      options: ["token", "password"],
+      description: "How people sign in.",
+    },
+    "gateway-token": { type: "string", hint: "token", description: "A token of your own." },
+    "gateway-password": { type: "string", hint: "password", description: "A password." },
+    "install-daemon": { type: "boolean", description: "Run it in the background from now on." },
+    "no-install-daemon": { type: "boolean", description: "Do not, and do not ask." },
+    "skip-daemon": { type: "boolean", description: "The same as --no-install-daemon." },
+    "skip-health": { type: "boolean", description: "Do not look whether the gateway runs." },
+    "skip-channels": ignored("Kept for scripts; has no effect."),
+    "skip-skills": ignored("Kept for scripts; has no effect."),
+    "skip-ui": ignored("Do not print the link of the Control UI."),
+  },
+  notes:
+    "What is there already is kept: it can run again at any time. Keys go to .env in the state folder, never into the config.",
+  examples: [
+    ["onboard --install-daemon", "set up, and run in the background from now on"],
+    [
+      "onboard --non-interactive --accept-risk --auth-choice skip",
+      "for scripts: no questions, no key yet",
+    ],
+    [
+      "onboard --non-interactive --accept-risk --anthropic-api-key <key> --json",
+      "with a key that is tried with one call",
+    ],
+  ],
+  async run(args, cli) {
+    const flags = args as unknown as Flags;
+    const quiet = args["non-interactive"];
+    if (quiet && !args["accept-risk"])
+      throw new AppError("usage", `--non-interactive needs --accept-risk. ${RISK}`);
+    if (!quiet && !canAsk())
+      throw new AppError("usage", "There is no terminal to ask questions on.", {
+        hint: "Add --non-interactive --accept-risk, and say the answers with flags; see --help.",
+      });
+    const settings = await loadSettings(cli.env, cli.paths);
+    refuseNix({ env: settings.env });
+    if (!settings.config)
+      throw new AppError("config_invalid", `The config cannot be used: ${settings.problems[0]}`);
+    const ask = quiet ? undefined : openAsk(cli.out);
+    let answers: Answers | undefined;
+    try {
+      answers = await collect(cli, flags, settings, ask);
+    } finally {
+      ask?.close();
+    }
+    if (!answers) {
+      cli.out.note("Nothing was changed.");
+      return 0;
+    }
+    const applied = await apply(cli, settings.config, answers);
+    for (const line of applied.lines) cli.out.note(line);
+    const installed = answers.daemon ? await installService(cli) : 0;
+    if (args.json) cli.out.data(summary(answers, applied, flags));
+    else await sayNext(cli, answers, applied, flags);
+    return installed;
+  },
+});
+
+/** The same as `gateway install`, whose output and failures are its own. */
+async function installService(cli: Cli): Promise<number> {
+  const { citty } = await COMMANDS["gateway install"]!.load();
+  const { result } = await runCommand(citty, { rawArgs: [], data: cli });
+  return typeof result === "number" ? result : 0;
+}
+
+function summary(answers: Answers, { workspace, config }: Applied, flags: Flags) {
+  return {
+    mode: "local",
+    workspace,
+    authChoice: answers.authChoice,
+    gateway: {
+      port: config.gateway.port,
+      bind: config.gateway.bind,
+      authMode: config.gateway.auth.mode ?? "token",
+      tailscaleMode: config.gateway.tailscale.mode,
+    },
+    installDaemon: answers.daemon,
+    skipHealth: flags["skip-health"],
+  };
+}
+
+async function sayNext(
+  cli: Cli,
+  { model }: Answers,
+  { config }: Applied,
+  flags: Flags,
+): Promise<void> {
+  const { out } = cli;
+  out.line(`Model: ${model}`);
+  const link = flags["skip-health"] ? undefined : await signInLink(cli);
+  if (link && !flags["skip-ui"]) out.line(`Open ${link} (signs you in once, within 10 minutes)`);
+  else if (link) out.line("The gateway is running.");
+  else {
+    out.line(`Start it: ${cli.name}${cli.profileFlag} gateway`);
+    out.line(`Then open: ${cli.name}${cli.profileFlag} dashboard (port ${config.gateway.port})`);
+  }
+}
+
+/** Undefined while no gateway runs. */
+async function signInLink(cli: Cli): Promise<string | undefined> {
+  try {
+    const call = withGateway(cli, {}, ({ client }) => client.call("dashboard.link", {}, {}));
+    return (await call).url;
+  } catch (cause) {
+    if (cause instanceof AppError && cause.code === "gateway_unreachable") return undefined;
+    throw cause;
+  }
+}
