@@ -1,4 +1,5 @@
 /** The composition root: opens everything once, hands each part what it may touch, and closes it again. The only place where parts meet. */
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 
 import { Conversations } from "./agent/conversation.ts";
@@ -14,7 +15,9 @@ import { toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { createLogging, type Logging } from "./base/logging.ts";
 import { expandHome, type Paths } from "./base/paths.ts";
+import { platformHosts } from "./base/platform.ts";
 import { createRedactor } from "./base/redact.ts";
+import { takeState } from "./base/state-dir.ts";
 import { background } from "./base/task.ts";
 import { systemClock } from "./base/time.ts";
 import { Accounts } from "./channels/accounts.ts";
@@ -27,18 +30,10 @@ import type { SessionKey } from "./flow.ts";
 import { type Ending, endings } from "./gateway/ending.ts";
 import type { GatewayFlags } from "./gateway/flags.ts";
 import { embeddedUi } from "./gateway/http/ui.ts";
-import { platformHosts } from "./gateway/listen.ts";
 import type { GatewayEvents } from "./gateway/ports.ts";
 import { runsOf } from "./gateway/runs.ts";
 import { startGateway } from "./gateway/server.ts";
-import {
-  authFor,
-  makeStateDir,
-  placeOf,
-  restartProblem,
-  sayStarted,
-  takeLock,
-} from "./gateway/start.ts";
+import { authFor, placeOf, restartProblem, sayStarted } from "./gateway/start.ts";
 import { Tailscale } from "./gateway/tailscale.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Lanes } from "./sessions/lanes.ts";
@@ -160,8 +155,7 @@ async function open(
   const clock = systemClock;
   const startedAt = clock.now();
   const bootId = crypto.randomUUID();
-  await makeStateDir(paths);
-  const lock = takeLock(paths, bootId, startedAt);
+  const lock = await takeState({ env, paths, log }, bootId, startedAt);
   closers.add("lock", () => lock.release());
   if (flags.dev && !again)
     await prepareDev({ env, paths, reset: flags.reset, now: startedAt, log });
@@ -171,6 +165,7 @@ async function open(
     env,
     paths,
     log: logging.logger("config"),
+    make: flags.allowUnconfigured,
     useLastGood: flags.allowUnconfigured || supervised || !!again,
     unproven: true,
     ...again,
@@ -292,7 +287,9 @@ async function open(
       info: {
         version: VERSION,
         stateDir: paths.stateDir,
-        configPath: paths.configPath,
+        get configPath() {
+          return paths.configPath;
+        },
         // A new file begins at midnight.
         get logFile() {
           return logging.file;
@@ -301,6 +298,7 @@ async function open(
         startedAt,
         defaultAgentId: defaultAgentId(config.current().agents),
       },
+      restart: (reason) => background("restart", instance.stop(reason, true), log),
       ready: () =>
         recovered ? { ready: true, failing: [] } : { ready: false, failing: ["recovery"] },
     },
@@ -311,7 +309,7 @@ async function open(
     hosts,
     port,
     socketPath: paths.socketPath,
-    platformHosts: () => [...platformHosts(env.vars), ...tailscale.hosts()],
+    platformHosts: () => [...platformHosts(env, hostname()), ...tailscale.hosts()],
     wsLog: flags.wsLog,
     ...(hasUi && { ui: embeddedUi }),
   });
@@ -324,7 +322,7 @@ async function open(
     version: VERSION,
     startedAt,
   });
-  sayStarted(gateway, { log, logging, auth, basePath });
+  sayStarted(gateway, { env, log, logging, auth, basePath });
   closers.add("tailscale", () => tailscale.stop());
   background("tailscale", tailscale.publish(gateway.port), log);
 

@@ -6,6 +6,7 @@ import { IconButton } from "./parts/icon-button.tsx";
 import { Icon, Mark } from "./parts/icons.tsx";
 import { RouteLink } from "./parts/link.tsx";
 import { ModelHelp } from "./parts/model-help.tsx";
+import { NixBar, NixHelp } from "./parts/nix.tsx";
 import { Palette } from "./parts/palette.tsx";
 import { RenameDialog } from "./parts/session-actions.tsx";
 import { Status, StatusAnnouncer } from "./parts/status.tsx";
@@ -183,6 +184,7 @@ export function Frame() {
         <IconButton icon="plus" label={strings.newConversation} onClick={startConversation} />
       </div>
       <main class="main" id="main" tabIndex={-1}>
+        <NixBar />
         <View at={route.value} />
       </main>
       <nav class="bottom-bar" aria-label={strings.mainNavigation}>
@@ -193,6 +195,7 @@ export function Frame() {
       <Palette />
       <RenameDialog />
       <ModelHelp />
+      <NixHelp />
     </div>
   );
 }

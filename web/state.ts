@@ -185,6 +185,9 @@ export function setTheme(next: Theme): void {
 }
 export const paletteOpen = signal(false);
 export const modelHelpOpen = signal(false);
+/** The config is made by Nix: nothing here can change it. */
+export const nixMode = computed(() => hello.value?.snapshot.nixMode === true);
+export const nixHelpOpen = signal(false);
 
 // Events
 

@@ -174,6 +174,26 @@ export const strings = {
   addModelChooseCommand:
     "clawdbot config set agents.defaults.model.primary anthropic/claude-sonnet-5-5",
 
+  // Nix mode
+  nixTitle: "The config is made by Nix",
+  nixBar: "Read-only: Nix makes the config of this gateway.",
+  nixHow: "How to change it",
+  nixText:
+    "So neither these pages nor the command line change it. Change it in your Nix configuration (on NixOS the option is services.clawdbot):",
+  nixConfig: 'programs.clawdbot.config = {\n  logging.level = "debug";\n};',
+  nixApply: "Then apply it; the gateway takes it up by itself:",
+  nixApplyCommand: "home-manager switch",
+  nixBackText: "This goes back to how it was:",
+  nixBackCommand: "home-manager switch --rollback",
+  nixKeyText:
+    "Put it into a file that only you can read, and name that file in your Nix configuration:",
+  nixKey:
+    'programs.clawdbot.secretFiles = {\n  ANTHROPIC_API_KEY = "/home/you/.secrets/anthropic";\n};',
+  nixKeyNote:
+    "OPENAI_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY and others work the same way. Never write the key itself there: everybody on the machine can read /nix/store.",
+  nixModel:
+    'programs.clawdbot.config.agents.defaults = {\n  model.primary = "anthropic/claude-sonnet-5-5";\n};',
+
   // System
   systemTitle: "System",
   connection: "Connection",

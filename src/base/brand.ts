@@ -10,10 +10,10 @@ export const NAMES = ["openclaw", "moltbot", "clawdbot"] as const;
 /** Folders in the home directory that may hold the state, in the order in which they are looked for. The first is made when there is none. */
 export const STATE_DIRS = [".clawdbot", ".moltbot", ".openclaw", ".moldbot"] as const;
 
-/** Names of the config file, in the order in which they are looked for. The first is made when there is none. */
+/** Names of the config file, in the order in which they are looked for: where there are several, the original reads them so too. */
 export const CONFIG_NAMES = [
+  "openclaw.json",
   "clawdbot.json",
   "moltbot.json",
-  "openclaw.json",
   "moldbot.json",
 ] as const;

@@ -41,7 +41,19 @@ export const PREFIXED = {
   GATEWAY_PASSWORD: row(text, "Shared password of the gateway.", true),
   RAW_STREAM: row(flag, "1: what models stream is written to a file, as with --raw-stream."),
   RAW_STREAM_PATH: row(text, "That file. Default: logs/raw-stream.jsonl in the state folder."),
+  DROP_UID: row(
+    text,
+    "In a container that starts as root: the user (or user:group, as numbers) that the gateway becomes.",
+  ),
+  GATEWAY_URL: row(
+    text,
+    "Where commands find the gateway when it is not on this machine, as ws://host:18789.",
+  ),
   NIX_MODE: row(flag, "1: the config is made by Nix and never written."),
+  NODE_COMPAT: row(
+    flag,
+    "1: where this program stands in for `node` (in an image), scripts are run by the JavaScript engine inside it.",
+  ),
   SERVICE_MARKER: row(
     text,
     "Set by the service that we install: a supervisor restarts the gateway.",
@@ -67,12 +79,18 @@ export const PLAIN = {
   RENDER: "Set on Render.",
   RENDER_EXTERNAL_HOSTNAME: "Set on Render: the public host name.",
   RAILWAY_ENVIRONMENT: "Set on Railway.",
+  RAILWAY_PROJECT_ID: "Set on Railway.",
   RAILWAY_PUBLIC_DOMAIN: "Set on Railway: the public host name.",
   WEBSITE_HOSTNAME: "Set on Azure: the public host name.",
+  K_SERVICE: "Set on Cloud Run.",
+  DYNO: "Set on Heroku.",
   KUBERNETES_SERVICE_HOST: "Set in Kubernetes.",
   NOTIFY_SOCKET: "Set by systemd when it waits for readiness.",
   BROWSER: "Browser to open; `echo` prints the address.",
   SSH_CONNECTION: "Set in an SSH session.",
+  SUDO_USER: "Set by sudo: who called it.",
+  XDG_RUNTIME_DIR: "Set in a login session: where the user's systemd is reached.",
+  WSL_DISTRO_NAME: "Set in the Windows Subsystem for Linux.",
   PI_CODING_AGENT_DIR: "Older name of AGENT_DIR.",
   BUN_CONFIG_MAX_HTTP_REQUESTS:
     "Concurrent requests of the HTTP client; must be set before the start.",
@@ -191,7 +209,8 @@ export function withVariables(env: Env, more: Record<string, string>): Env {
 
 /** Values of this environment that are secrets, for the redactor: known names, and names that say so. */
 export function secretsOf(env: Env): string[] {
-  const name = /(?:TOKEN|PASSWORD|SECRET|API_KEY|ACCESS_KEY|PRIVATE_KEY|PASSPHRASE)$/;
+  const name =
+    /(?:TOKEN|PASSWORD|SECRET|API_KEY|ACCESS_KEY|PRIVATE_KEY|PASSPHRASE|SESSION_KEY|COOKIE)$/;
   return Object.entries(env.vars)
     .filter(([key, value]) => name.test(key) && (value?.trim().length ?? 0) >= 8)
     .map(([, value]) => value!.trim());

@@ -62,6 +62,7 @@ export const ERRORS = {
     exit: 74,
     hint: "Free some disk space; nothing that was accepted is lost.",
   },
+  service_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
   tool_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
   agent_timeout: { wire: "AGENT_TIMEOUT", exit: 1, hint: undefined },
   agent_stuck: {

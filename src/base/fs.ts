@@ -1,6 +1,7 @@
 /** Files that must never be half written, and folders that others must not read. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import {
+  chown,
   type FileHandle,
   lstat,
   mkdir,
@@ -93,6 +94,33 @@ async function fill(file: FileHandle, data: string | Uint8Array, mode: number): 
 /** Rename is impossible over a file that is itself a mount (Docker) or on another device. */
 const NO_RENAME = new Set(["EBUSY", "EXDEV", "ETXTBSY"]);
 
+/** As one word of a shell. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** The command by which root gives a file, or a folder with all that is in it, to this program's user. */
+export const ownCommand = (path: string, whole = false): string =>
+  `chown ${whole ? "-R " : ""}${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0} ${shellWord(path)}`;
+
+/**
+ * A file that root makes in somebody else's folder is that person's: the gateway of a container could not read what
+ * `docker exec -u 0` or `fly ssh console` wrote into its state otherwise. What was there keeps its owner.
+ * @param target whose owner counts, or that of its folder when it is not there
+ */
+export async function giveToOwner(file: string, target: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const like =
+    lstatSync(target, { throwIfNoEntry: false }) ??
+    lstatSync(dirname(target), { throwIfNoEntry: false });
+  if (!like || like.uid === 0) return;
+  try {
+    await chown(file, like.uid, like.gid);
+  } catch (cause) {
+    // Root without that power (a container with dropped capabilities), or a file system without owners.
+    if (!["EPERM", "EINVAL", "ENOTSUP", "EROFS"].includes(errnoOf(cause) ?? "")) throw cause;
+  }
+}
+
 /**
  * Replaces a file as a whole: readers and a power cut see the old content or the new one. A symbolic link stays a link; its
  * target is replaced. Where the file is a mount of its own, it is overwritten in place, after a complete copy lies beside it
@@ -108,6 +136,7 @@ export async function atomicWrite(
   const temporary = `${target}.${process.pid}.${crypto.randomUUID()}.tmp`;
   try {
     await fill(await open(temporary, "wx", mode), data, mode);
+    await giveToOwner(temporary, target);
   } catch (cause) {
     await removeIfThere(temporary);
     throw cause;

@@ -131,6 +131,38 @@ test("of processes that start at the same moment exactly one has the lock, and t
   await Promise.all(children.map(kill));
 });
 
+for (const [name, flock] of [
+  ["flock", undefined],
+  ["SQLite", null],
+] as const)
+  test(`a lock file that somebody removed is made again by its owner, with its body (${name})`, () => {
+    const again = () => acquireLock(path, body(), flock);
+    const lock = again();
+    if (!("release" in lock)) throw new Error("not free");
+    lock.update({ ...body(), port: 4711 });
+    rmSync(path);
+    expect(lock.keep()).toBe(true);
+    expect(readLock(path, flock)).toMatchObject({ held: true, body: { port: 4711 } });
+    expect(again()).toMatchObject({ port: 4711 });
+    expect(lock.keep()).toBe(true);
+    lock.release();
+    const next = again();
+    expect("release" in next).toBe(true);
+    if ("release" in next) next.release();
+  });
+
+test("an owner whose file another process took over is told so", () => {
+  const first = acquireLock(path, body());
+  if (!("release" in first)) throw new Error("not free");
+  rmSync(path);
+  const second = acquireLock(path, body());
+  if (!("release" in second)) throw new Error("not free");
+  expect(first.keep()).toBe(false);
+  second.release();
+  expect(first.keep()).toBe(true);
+  first.release();
+});
+
 test("a child process that outlives the owner does not keep the lock", async () => {
   const child = holder(
     `const sleep = Bun.spawn(["sleep", "60"], { stdio: ["ignore", "ignore", "ignore"], detached: true });

@@ -39,6 +39,11 @@ export type LockBody = z.infer<typeof LockBody>;
 export type Lock = {
   /** Replaces the body that others read. */
   update(body: LockBody): void;
+  /**
+   * Makes the file again, and locks that, when somebody removed it: the published remedy for a lock that stayed behind is `rm -f`.
+   * False when another process has taken the new file meanwhile. Cheap; called now and then by the owner.
+   */
+  keep(): boolean;
   /** Gives the lock free. The file stays: without it two later processes could each lock a file of their own. */
   release(): void;
 };
@@ -65,10 +70,15 @@ type Flock = (file: number, operation: number) => number;
 function findFlock(): Flock | undefined {
   let library: string | undefined;
   if (process.platform === "darwin") library = "/usr/lib/libSystem.B.dylib";
-  else if (process.platform === "linux")
+  else if (process.platform === "linux") {
+    const files = loadedFiles();
     library = /\/\S*\/(?:libc\.so\.6|libc-2\.\d+\.so|ld-musl-\S+|libc\.musl-\S+)$/m.exec(
-      loadedFiles(),
+      files,
     )?.[0];
+    // A portable executable loads the library that it carries from a file without a name (scripts/portable/stub/stub.c). It is
+    // loaded already, so its own name finds it, and no file is looked for.
+    if (!library && /\/(?:memfd:libc\.so\.6|#\d+) \(deleted\)$/m.test(files)) library = "libc.so.6";
+  }
   if (library === undefined) return undefined;
   return dlopen(library, { flock: { args: ["i32", "i32"], returns: "i32" } }).symbols.flock;
 }
@@ -118,46 +128,67 @@ export function readLock(
 }
 
 function tryLock(path: string, body: LockBody, flock: Flock | null | undefined): Lock | undefined {
-  const file = openLockFile(path);
-  let database: Database | undefined;
-  if (flock?.(file, EXCLUSIVE_NOW) === 0) {
-    // Somebody may have removed the file between open and lock; a lock on what has no name protects nothing.
-    if (fstatSync(file).ino !== statSync(path, { throwIfNoEntry: false })?.ino) {
-      closeSync(file);
-      return undefined;
-    }
-  } else if (flock && worksBeside(path, flock)) {
-    closeSync(file);
-    return undefined;
-  } else {
-    database = lockDatabase(path);
-    if (!database) {
-      closeSync(file);
-      return undefined;
-    }
-    held.add(database);
-  }
-  const update = (next: LockBody) => {
+  let grip = grasp(path, flock);
+  if (!grip) return undefined;
+  let latest = body;
+  const write = () => {
     // One line, written over the old one in one call and then cut, so that a reader's first line is always whole.
-    const text = Buffer.from(`${JSON.stringify(next)}\n`);
-    writeSync(file, text, 0, text.length, 0);
-    ftruncateSync(file, text.length);
+    const text = Buffer.from(`${JSON.stringify(latest)}\n`);
+    writeSync(grip!.file, text, 0, text.length, 0);
+    ftruncateSync(grip!.file, text.length);
   };
-  update(body);
+  write();
   let open = true;
   return {
-    update,
+    update(next) {
+      latest = next;
+      write();
+    },
+    keep() {
+      if (!open || isNamed(grip!.file, path)) return true;
+      const { file, database } = grip!;
+      // With SQLite's lock the file only carries the body.
+      const again = database ? { file: openLockFile(path), database } : grasp(path, flock);
+      if (!again) return false;
+      closeSync(file);
+      grip = again;
+      write();
+      return true;
+    },
     release() {
       if (!open) return;
       open = false;
-      closeSync(file);
-      if (database) {
-        held.delete(database);
-        database.close(true);
-      }
+      letGo(grip!);
     },
   };
 }
+
+/** A held lock: the open file, and the database where `flock` does not work. */
+type Grip = { file: number; database: Database | undefined };
+
+/** Undefined when another process holds it, or removed the file this moment. */
+function grasp(path: string, flock: Flock | null | undefined): Grip | undefined {
+  const file = openLockFile(path);
+  const free = (): undefined => void closeSync(file);
+  if (flock?.(file, EXCLUSIVE_NOW) === 0)
+    // Somebody may have removed the file between open and lock; a lock on what has no name protects nothing.
+    return isNamed(file, path) ? { file, database: undefined } : free();
+  if (flock && worksBeside(path, flock)) return free();
+  const database = lockDatabase(path);
+  if (!database) return free();
+  held.add(database);
+  return { file, database };
+}
+
+function letGo({ file, database }: Grip): void {
+  closeSync(file);
+  if (!database) return;
+  held.delete(database);
+  database.close(true);
+}
+
+const isNamed = (file: number, path: string): boolean =>
+  fstatSync(file).ino === statSync(path, { throwIfNoEntry: false })?.ino;
 
 /** Bun opens with O_CLOEXEC, so children do not inherit the lock (lock.test.ts checks it). */
 function openLockFile(path: string): number {
@@ -177,7 +208,12 @@ function openLockFile(path: string): number {
 
 function openPrivate(path: string): number {
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-  fchmodSync(file, 0o600);
+  try {
+    fchmodSync(file, 0o600);
+  } catch (cause) {
+    // Somebody else's file, which we may write nevertheless. Nothing secret is in it.
+    if (!["EPERM", "EROFS", "ENOTSUP"].includes(errnoOf(cause) ?? "")) throw cause;
+  }
   return file;
 }
 

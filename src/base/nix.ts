@@ -10,6 +10,8 @@ const APPLY = "run `home-manager switch` (on NixOS `sudo nixos-rebuild switch`)"
 const OPTION = (name: string) =>
   `\`programs.${PRODUCT}.${name}\` (on NixOS \`services.${PRODUCT}.${name}\`)`;
 
+const TOOLS = `\`programs.${PRODUCT}.tools\``;
+
 /** What Nix owns: what is refused, and where it is changed instead. */
 const OWNED = {
   config: {
@@ -20,22 +22,14 @@ const OWNED = {
     refusal: "The service is made by Nix, so it is neither installed nor removed here.",
     fix: `Change ${OPTION("enable")} in your Nix configuration, then ${APPLY}.`,
   },
-  program: {
-    refusal: "The program comes from Nix, so it neither updates nor removes itself.",
-    fix: `Run \`nix flake update ${PRODUCT}\` where your Nix configuration is, then ${APPLY}; \`home-manager switch --rollback\` goes back.`,
-  },
-  tools: {
-    refusal: "Programs come from Nix, so nothing is installed here.",
-    fix: `Add the package to ${OPTION("toolNames")} in your Nix configuration, then ${APPLY}.`,
-  },
 } as const satisfies Record<string, { refusal: string; fix: string }>;
 
 export type OwnedByNix = keyof typeof OWNED;
 
 /**
  * Throws forbidden, with the place in the Nix configuration as the hint, when Nix mode is on; does nothing otherwise. Called by every
- * command that would write the config (`config`), put in place or remove the service (`service`: gateway install and uninstall),
- * change the program itself (`program`: update, uninstall) or install other programs (`tools`). Starting and stopping is not refused.
+ * command that would write the config (`config`), or put in place or remove the service (`service`). Starting and stopping the
+ * service is not refused.
  */
 export function refuseInNixMode(env: Pick<Env, "nixMode">, what: OwnedByNix): void {
   if (!env.nixMode) return;
@@ -49,8 +43,26 @@ export function refuseInNixMode(env: Pick<Env, "nixMode">, what: OwnedByNix): vo
 export const nixFix = (env: Pick<Env, "nixMode">, what: OwnedByNix): string | undefined =>
   env.nixMode ? OWNED[what].fix : undefined;
 
+/** A hint with what to do in place of `config set`, which is refused in Nix mode. Called where errors are shown to people. */
+export function hintInNixMode(
+  env: Pick<Env, "nixMode">,
+  hint: string | undefined,
+): string | undefined {
+  if (!env.nixMode || !hint?.includes(`${PRODUCT} config set`)) return hint;
+  return `${hint} With Nix \`config set\` is refused: ${OWNED.config.fix}`;
+}
+
+/** The command that a shell did not find, by the end of what it printed; undefined when it does not say so. */
+export function missingCommandIn(output: string): string | undefined {
+  const end = output.slice(-2000);
+  const match =
+    /(?:^|[\s:])(\w[\w.+@-]*): (?:command )?not found\s*$/m.exec(end) ??
+    /command not found: (\w[\w.+@-]*)\s*$/m.exec(end);
+  return match?.[1];
+}
+
 /** What to do in Nix mode about a command that is not there; undefined when Nix mode is off. `command` is its bare name. */
 export function missingCommandHint(env: Pick<Env, "nixMode">, command: string): string | undefined {
   if (!env.nixMode) return undefined;
-  return `Add the package that has ${command} to ${OPTION("toolNames")} or to home.packages in your Nix configuration, then ${APPLY}. To find it: nix search nixpkgs ${command}`;
+  return `Add its package, perhaps pkgs.${command}, to ${TOOLS} in your Nix configuration, then run \`home-manager switch\`. To find it: nix search nixpkgs ${command}`;
 }

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { readEnv } from "./env.ts";
-import { expandHome, findPaths, workspaceOf } from "./paths.ts";
+import { expandHome, findPaths, otherConfigs, workspaceOf } from "./paths.ts";
 
 function house() {
   const home = mkdtempSync(join(tmpdir(), "clawdbot-paths-"));
@@ -12,7 +12,8 @@ function house() {
     home,
     dir: (name: string) => (mkdirSync(join(home, name), { recursive: true }), join(home, name)),
     file: (name: string) => (writeFileSync(join(home, name), "{}"), join(home, name)),
-    find: (vars: Record<string, string> = {}) => findPaths(readEnv(vars), home),
+    find: (vars: Record<string, string> = {}, container = false) =>
+      findPaths(readEnv(vars), home, container),
     [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
   };
 }
@@ -36,6 +37,7 @@ test("the first existing state dir and config file of any name are used", () => 
   h.file(".openclaw/openclaw.json");
   expect(h.find().configPath).toBe(join(h.home, ".openclaw/openclaw.json"));
   h.dir(".moltbot");
+  h.file(".moltbot/moltbot.json");
   expect(h.find().stateDir).toBe(join(h.home, ".moltbot"));
   h.dir(".clawdbot");
   h.file(".clawdbot/moltbot.json");
@@ -100,6 +102,46 @@ test("a named workspace that is not there gives way to one that is (Docker guide
   expect(h.find(vars).workspaceDefault).toBe(join(h.home, "clawd"));
 });
 
+test("in a container a workspace that is named counts only when it is there and can be written", () => {
+  using h = house();
+  const vars = { CLAWDBOT_WORKSPACE_DIR: join(h.home, "only-on-the-host") };
+  expect(h.find(vars, true).workspaceDefault).toBe(join(h.home, "clawd"));
+  h.dir("only-on-the-host");
+  expect(h.find(vars, true).workspaceDefault).toBe(vars.CLAWDBOT_WORKSPACE_DIR);
+});
+
+test("of several state folders or workspaces the one with content is used, then a mounted one", () => {
+  using h = house();
+  for (const name of [".clawdbot", ".openclaw", "clawd"]) h.dir(name);
+  expect(h.find().stateDir).toBe(join(h.home, ".clawdbot"));
+  h.dir(".openclaw/workspace");
+  expect(h.find()).toMatchObject({
+    stateDir: join(h.home, ".openclaw"),
+    workspaceDefault: join(h.home, "clawd"),
+  });
+  h.file(".openclaw/workspace/AGENTS.md");
+  expect(h.find().workspaceDefault).toBe(join(h.home, ".openclaw/workspace"));
+  h.file(".clawdbot/anything");
+  expect(h.find().stateDir).toBe(join(h.home, ".clawdbot"));
+});
+
+test("a config of another name that appears later is the one from then on; a new one has the brand of its folder's variable", () => {
+  using h = house();
+  const data = h.dir("data");
+  const paths = h.find({ CLAWDBOT_STATE_DIR: data });
+  expect(paths.configPath).toBe(join(data, "clawdbot.json"));
+  h.file("data/moltbot.json");
+  expect(paths.configPath).toBe(join(data, "moltbot.json"));
+  h.file("data/clawdbot.json");
+  expect(paths.configPath).toBe(join(data, "clawdbot.json"));
+  h.file("data/openclaw.json");
+  expect(paths.configPath).toBe(join(data, "openclaw.json"));
+  expect(otherConfigs(paths)).toEqual([join(data, "clawdbot.json"), join(data, "moltbot.json")]);
+  expect(h.find({ OPENCLAW_STATE_DIR: h.dir("new") }).configPath).toBe(
+    join(h.home, "new/openclaw.json"),
+  );
+});
+
 test("other agents work beside the default one", () => {
   using h = house();
   expect(workspaceOf(h.find(), "ops")).toBe(join(h.home, "clawd-ops"));
@@ -117,15 +159,13 @@ test("a socket that does not fit into an address moves to a short path of this u
   expect(other).not.toBe(socketPath);
 });
 
-test("two spellings of one config file share one lock", () => {
+test("one state folder has one lock, whatever config is used and however the folder is spelled", () => {
   using h = house();
   const real = h.dir("real");
-  h.file("real/clawdbot.json");
   symlinkSync(real, join(h.home, "link"));
-  const lock = (path: string) =>
-    h.find({ CLAWDBOT_STATE_DIR: real, CLAWDBOT_CONFIG_PATH: path }).lockPath;
-  expect(lock(join(h.home, "link/clawdbot.json"))).toBe(lock(join(real, "clawdbot.json")));
-  expect(lock(join(real, "other.json"))).not.toBe(lock(join(real, "clawdbot.json")));
+  const lock = (dir: string, config: string) =>
+    basename(h.find({ CLAWDBOT_STATE_DIR: dir, CLAWDBOT_CONFIG_PATH: config }).lockPath);
+  expect(lock(join(h.home, "link"), "/a.json")).toBe(lock(real, "/b.json"));
 });
 
 test("only a leading ~ or ~/ is the home folder", () => {

@@ -1,17 +1,18 @@
 /** Where everything lies: state, config, workspace, logs, socket, lock. Looks at the disk, never changes it. */
-import { existsSync, lstatSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
-import { CONFIG_NAMES, PRODUCT, STATE_DIRS } from "./brand.ts";
+import { CONFIG_NAMES, NAMES, PRODUCT, STATE_DIRS } from "./brand.ts";
 import type { Env } from "./env.ts";
 import { AppError, errnoOf } from "./errors.ts";
-import { realPathOf } from "./fs.ts";
+import { inContainer, onRootFileSystem } from "./platform.ts";
 
 export type Paths = {
   home: string;
   stateDir: string;
-  configPath: string;
+  /** Looked for at every reading: a gateway that runs without a config takes the one that is laid there later, of any name. */
+  readonly configPath: string;
   /** Where the default agent works when the config names no workspace; other agents are at `<this>-<id>`. */
   workspaceDefault: string;
   logDir: string;
@@ -38,6 +39,56 @@ export function checkProfile(name: string): string {
   throw new AppError("usage", `"${name.slice(0, 80)}" cannot be the name of a profile.`, {
     hint: "Use letters, digits, `-` and `_`, at most 64 of them, beginning with a letter or digit.",
   });
+}
+
+/** False also where nobody may look. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch (cause) {
+    if (errnoOf(cause) === undefined) throw cause;
+    return false;
+  }
+}
+
+/** True also for a folder that we may not look into. */
+function hasContent(path: string): boolean {
+  try {
+    return readdirSync(path).length > 0;
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code === undefined) throw cause;
+    return code !== "ENOENT";
+  }
+}
+
+/**
+ * The folder in use among those that are there. An image has empty ones prepared under today's names, beside which an older
+ * compose file mounts its own: one with content counts first, then one that is mounted (on another device than `home`).
+ */
+function inUse(folders: string[], home: string): string | undefined {
+  const there = folders.filter((path) => existsSync(path));
+  if (there.length < 2) return there[0];
+  const device = statSync(home, { throwIfNoEntry: false })?.dev;
+  return (
+    there.find(hasContent) ??
+    there.find((path) => statSync(path, { throwIfNoEntry: false })?.dev !== device) ??
+    there[0]
+  );
+}
+
+/** In a container: whether what is at `path`, or will be, outlives it, because a volume is mounted there or above. */
+function isKept(path: string): boolean {
+  let place = path;
+  while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
+  return !onRootFileSystem(place);
+}
+
+/** What a new config file is called: of the brand by which the state folder was named, so that a guide's own file replaces it. */
+function newConfigName(env: Env): string {
+  const brand = NAMES.find((name) => env.raw(`${name.toUpperCase()}_STATE_DIR`));
+  return `${brand ?? PRODUCT}.json`;
 }
 
 /** `default` and none are the same. */
@@ -74,10 +125,15 @@ function socketFor(stateDir: string): string {
 }
 
 /**
- * Finds all paths. Explicit variables win, then a profile, then the first existing folder or file of any name the system
- * has had, then `~/.clawdbot` and `clawdbot.json`. Throws usage when a profile's name is not one.
+ * Finds all paths. Explicit variables win, then a profile, then what is there under any name the system has had, then
+ * `~/.clawdbot` and `clawdbot.json`. Throws usage when a profile's name is not one.
+ * @param container an argument for tests only
  */
-export function findPaths(env: Env, home: string = env.raw("HOME") ?? homedir()): Paths {
+export function findPaths(
+  env: Env,
+  home: string = env.raw("HOME") ?? homedir(),
+  container: boolean = inContainer(env),
+): Paths {
   const profile = profileOf(env);
   const suffix = profile ? `-${profile}` : "";
   const absolute = (path: string) => resolve(expandHome(path, home));
@@ -85,30 +141,45 @@ export function findPaths(env: Env, home: string = env.raw("HOME") ?? homedir())
   const stateDirs = STATE_DIRS.map((name) => join(home, name + suffix));
   const stateDir = env.stateDir
     ? absolute(env.stateDir)
-    : (existing(...stateDirs) ?? stateDirs[0]!);
+    : (inUse(stateDirs, home) ?? stateDirs[0]!);
 
   const names = CONFIG_NAMES.map((name) => join(stateDir, name));
-  const configPath = env.configPath ? absolute(env.configPath) : (existing(...names) ?? names[0]!);
+  const named = env.configPath && absolute(env.configPath);
+  const fresh = join(stateDir, newConfigName(env));
 
   const usual = join(home, `clawd${suffix}`);
-  // The Docker guide's WORKSPACE_DIR is a path of the host that also reaches the container, where it means nothing.
-  const named = env.workspaceDir ? [absolute(env.workspaceDir)] : [];
-  const candidates = [...named, usual, join(stateDir, "workspace")];
-  const workspaceDefault = existing(...candidates) ?? candidates[0]!;
+  const inState = join(stateDir, "workspace");
+  // Fly.io and the like mount one volume, for the state: what the agent writes must not be lost with the container.
+  const lost = container && env.stateDir && !isKept(usual) && isKept(stateDir);
+  const places = lost ? [inState] : [usual, inState];
+  // The Docker guides' WORKSPACE_DIR is a path of the host that also reaches the container, where it means nothing.
+  const wish = env.workspaceDir && absolute(env.workspaceDir);
+  const creatable = wish && isKept(wish) && isWritable(dirname(wish));
+  const granted = wish && (container ? isWritable(wish) || creatable : existsSync(wish));
+  const fallback = (wish && !container && wish) || places[0]!;
+  const workspaceDefault = (granted && wish) || (inUse(places, home) ?? fallback);
 
   return {
     home,
     stateDir,
-    configPath,
+    get configPath() {
+      return named || (existing(...names) ?? fresh);
+    },
     workspaceDefault,
     logDir: logDirFor(),
     socketPath: socketFor(stateDir),
-    // By the real path, so that two spellings of one config file cannot run two gateways.
-    lockPath: join(stateDir, `gateway.${short(realPathOf(configPath))}.lock`),
+    // The same for every config and every spelling of the folder: whoever shares the state must not run a second gateway.
+    lockPath: join(stateDir, `gateway.${short(PRODUCT)}.lock`),
     databasePath: join(stateDir, "clawdbot.sqlite"),
     ...(profile && { profile }),
   };
 }
+
+/** The config files of other names beside the one in use; a person may be editing the wrong one. */
+export const otherConfigs = ({ stateDir, configPath }: Paths): string[] =>
+  CONFIG_NAMES.map((name) => join(stateDir, name)).filter(
+    (path) => path !== configPath && existsSync(path),
+  );
 
 /** The workspace of another agent, of the same family as the default one: `~/clawd-<id>`, `<state>/workspace-<id>`. */
 export const workspaceOf = (paths: Paths, agentId: string): string =>

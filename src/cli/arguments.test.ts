@@ -72,3 +72,11 @@ test("a number outside its range is refused in the original's words", () => {
   for (const text of ["0", "65536", "1.5", "x", "", "-1", "1e3", "99999999999999999999"])
     expect(() => wholeNumber("port", text, range)).toThrow(/^Invalid --port /);
 });
+
+test("a flag that begins with no- is its own where it is declared, and a negation elsewhere", () => {
+  const boolean = { type: "boolean", description: "" } as const;
+  const specs = { open: boolean, "no-open": boolean, probe: boolean };
+  expect(readWords(["--no-open"], specs)).toEqual(["--without-open=true", "--"]);
+  expect(readWords(["--open"], specs)).toEqual(["--open=true", "--"]);
+  expect(readWords(["--no-probe"], specs)).toEqual(["--probe=false", "--"]);
+});

@@ -1,7 +1,7 @@
 /** Reads the words after a command strictly: every flag must be known, have its value, and one of the allowed ones. */
 import { AppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
-import type { ArgSpec, ArgSpecs } from "./command.ts";
+import { type ArgSpec, type ArgSpecs, parserName } from "./command.ts";
 
 /**
  * Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it.
@@ -26,10 +26,10 @@ export function readWords(raw: string[], specs: ArgSpecs): string[] {
     if (!found) throw unknownFlag(flag, specs);
     if (found.spec.type === "boolean") {
       const value = equals < 0 ? "true" : word.slice(equals + 1);
-      flags.push(`--${found.name}=${found.negated ? "false" : value}`);
+      flags.push(`--${parserName(found.name)}=${found.negated ? "false" : value}`);
     } else {
       const value = equals < 0 ? raw[++i] : word.slice(equals + 1);
-      flags.push(`--${found.name}=${checkValue(found, value, specs)}`);
+      flags.push(`--${parserName(found.name)}=${checkValue(found, value, specs)}`);
     }
   }
   checkPositional(positional, specs);
@@ -44,12 +44,14 @@ type Found = { name: string; spec: ArgSpec; negated: boolean };
 function findFlag(flag: string, specs: ArgSpecs): Found | undefined {
   const long = flag.startsWith("--");
   const wanted = long ? flag.slice(2) : flag.slice(1);
-  for (const [name, spec] of Object.entries(specs)) {
-    if (spec.type === "positional") continue;
-    if (long ? name === wanted : spec.alias === wanted) return { name, spec, negated: false };
+  const flags = Object.entries(specs).filter(([, spec]) => spec.type !== "positional");
+  // `--no-open` may be a flag of its own beside `--open`: neither and both are different things then.
+  for (const [name, spec] of flags)
+    if (long ? name === wanted : "alias" in spec && spec.alias === wanted)
+      return { name, spec, negated: false };
+  for (const [name, spec] of flags)
     if (long && spec.type === "boolean" && wanted === `no-${name}`)
       return { name, spec, negated: true };
-  }
   return undefined;
 }
 

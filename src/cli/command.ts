@@ -52,6 +52,9 @@ export type Command = {
   citty: CommandDef;
 };
 
+/** The parser takes every `no-` for a negation, so a flag that is called so has another name on the way through it. */
+export const parserName = (name: string): string => name.replace(/^no-/, "without-");
+
 const SHARED = {
   json: { type: "boolean", description: "Print JSON only." },
 } as const satisfies ArgSpecs;
@@ -70,15 +73,18 @@ export function command<const A extends ArgSpecs>(def: {
   const citty = defineCommand({
     args: Object.fromEntries(
       Object.entries(args).map(([name, spec]) => [
-        name,
+        parserName(name),
         spec.type === "enum"
           ? { type: "string", ...(spec.alias && { alias: spec.alias }), default: spec.default }
           : { ...spec, ...(spec.type === "boolean" && { default: spec.default ?? false }) },
       ]),
     ) as CommandDef["args"] & object,
     // The dispatcher has checked every argument against `args` before this is called.
-    run: (context) =>
-      def.run(context.args as unknown as ArgValues<A & typeof SHARED>, context.data as Cli),
+    run: (context) => {
+      const named = Object.keys(args).map((name) => [name, context.args[parserName(name)]]);
+      const values = { ...Object.fromEntries(named), _: context.args._ };
+      return def.run(values as ArgValues<A & typeof SHARED>, context.data as Cli);
+    },
   });
   const { doc, examples, notes } = def;
   return { doc, args, examples, ...(notes && { notes }), citty };
@@ -96,3 +102,9 @@ export const GATEWAY_ARGS = {
   password: { type: "string", hint: "password", description: "Gateway password." },
   timeout: { type: "string", hint: "ms", default: "10000", description: "Longest wait." },
 } as const satisfies ArgSpecs;
+
+/** The same command under another path, which its examples then show. */
+export const underName = (made: Command, from: string, to: string): Command => ({
+  ...made,
+  examples: made.examples.map(([line, what]) => [line.replace(from, to), what]),
+});

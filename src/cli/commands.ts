@@ -24,13 +24,65 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Call a method of the running gateway.",
     load: async () => (await import("./commands/call.ts")).call,
   },
+  "gateway unlock": {
+    doc: "Remove the lock files that a gateway left behind; refused while one runs.",
+    load: async () => (await import("./commands/unlock.ts")).unlock,
+  },
   "gateway health": {
     doc: "Ask the running gateway whether it is well.",
     load: async () => (await import("./commands/health.ts")).gatewayHealth,
   },
   "gateway status": {
     doc: "Where the gateway should be, and whether it answers there.",
-    load: async () => (await import("./commands/status.ts")).gatewayStatus,
+    load: async () => (await import("./commands/gateway-status.ts")).gatewayStatus,
+  },
+  "gateway install": {
+    doc: "Run the gateway in the background, from now on and after every boot.",
+    load: async () => (await import("./commands/service.ts")).install,
+  },
+  "gateway uninstall": {
+    doc: "End the service and remove it.",
+    load: async () => (await import("./commands/service.ts")).uninstall,
+  },
+  "gateway start": {
+    doc: "Start the installed service.",
+    load: async () => (await import("./commands/service.ts")).start,
+  },
+  "gateway stop": {
+    doc: "Stop the gateway.",
+    load: async () => (await import("./commands/service.ts")).stop,
+  },
+  "gateway restart": {
+    doc: "Restart the gateway, as a service or wherever it runs.",
+    load: async () => (await import("./commands/service.ts")).restart,
+  },
+  daemon: {
+    doc: "The same as `gateway status`; its subcommands are those of the service.",
+    load: async () => (await import("./commands/daemon.ts")).daemonBare,
+  },
+  "daemon status": {
+    doc: "The same as `gateway status`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonStatus,
+  },
+  "daemon install": {
+    doc: "The same as `gateway install`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonInstall,
+  },
+  "daemon uninstall": {
+    doc: "The same as `gateway uninstall`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonUninstall,
+  },
+  "daemon start": {
+    doc: "The same as `gateway start`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonStart,
+  },
+  "daemon stop": {
+    doc: "The same as `gateway stop`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonStop,
+  },
+  "daemon restart": {
+    doc: "The same as `gateway restart`.",
+    load: async () => (await import("./commands/daemon.ts")).daemonRestart,
   },
   health: {
     doc: "Ask the running gateway whether it is well.",
@@ -84,9 +136,21 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Print where the config file is.",
     load: async () => (await import("./commands/config.ts")).file,
   },
+  "config path": {
+    doc: "The same as `config file`.",
+    load: async () => (await import("./commands/config.ts")).path,
+  },
   "config schema": {
     doc: "Print the JSON schema of the config file.",
     load: async () => (await import("./commands/config.ts")).schema,
+  },
+  token: {
+    doc: "Make secrets for the gateway.",
+    load: async () => (await import("./commands/token.ts")).token,
+  },
+  "token generate": {
+    doc: "Print a new token: 64 hexadecimal digits.",
+    load: async () => (await import("./commands/token.ts")).generate,
   },
   logs: {
     doc: "Print the gateway's log, and follow it.",
@@ -100,6 +164,7 @@ export const PARTS = {
   help: () => import("./help.ts"),
   app: () => import("../app.ts"),
   settings: () => import("./settings.ts"),
+  launchdLog: () => import("../service/launchd-log.ts"),
 };
 
 /** The rows below a path: `config get` for `config`; the first words for the empty path. */

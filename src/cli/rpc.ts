@@ -8,6 +8,7 @@ import { VERSION } from "../base/brand.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import { AppError, ERRORS } from "../base/errors.ts";
 import { readLock } from "../base/lock.ts";
+import { platformPort } from "../base/platform.ts";
 import type { Methods } from "../gateway/methods/index.ts";
 import type { Hello } from "../protocol/client.ts";
 import { RpcClient, RpcError } from "../protocol/client.ts";
@@ -119,7 +120,7 @@ const socketTarget = ({ paths }: Cli): Target | undefined =>
     ? { url: `ws+unix://${paths.socketPath}:/`, source: "local socket", bind: "local", auth: {} }
     : undefined;
 
-/** Where the gateway should listen, in the order: --url, remote mode, --port, the running one's lock, environment, config. */
+/** Where the gateway should listen, in the order: --url, CLAWDBOT_GATEWAY_URL, remote mode, --port, the running one's lock, environment, config, platform. */
 export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
   const own: Secrets = {
     ...(wish.token && { token: wish.token }),
@@ -127,13 +128,21 @@ export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
   };
   // An address that was typed gets no secret that was not typed with it: it may be anybody's.
   if (wish.url) return { url: socketUrl(wish.url), source: "--url", bind: "unknown", auth: own };
+  // The container of the command line and that of the gateway have an environment in common, with the secret in it.
+  if (cli.env.gatewayUrl && !wish.port)
+    return {
+      url: socketUrl(cli.env.gatewayUrl, "CLAWDBOT_GATEWAY_URL"),
+      source: "CLAWDBOT_GATEWAY_URL",
+      bind: "remote",
+      auth: { ...pick(cli.env.gatewayToken, cli.env.gatewayPassword), ...own },
+    };
   const { loadSettings } = await PARTS.settings();
   const { config, env, generatedToken } = await loadSettings(cli.env, cli.paths);
   const gateway = config?.gateway;
   const remote = gateway?.mode === "remote" ? gateway.remote : undefined;
   if (remote?.url && !wish.port)
     return {
-      url: socketUrl(remote.url),
+      url: socketUrl(remote.url, "gateway.remote.url"),
       source: "config gateway.remote.url",
       bind: "remote",
       auth: { ...pick(remote.token, remote.password), ...own },
@@ -144,7 +153,8 @@ export async function tcpTarget(cli: Cli, wish: Wish): Promise<Target> {
     [typed, "--port"],
     [running.held ? running.body?.port : undefined, "running gateway"],
     [cli.env.gatewayPort, "environment"],
-    [gateway?.port, "config gateway.port"],
+    [gateway?.port === DEFAULT_PORT ? undefined : gateway?.port, "config gateway.port"],
+    [platformPort(cli.env), "PORT"],
     [DEFAULT_PORT, "default"],
   ];
   const [port, source] = found.find(([value]) => value !== undefined)!;
@@ -169,10 +179,10 @@ const pick = (token: string | undefined, password: string | undefined): Secrets 
 });
 
 /** People paste the address of the page. */
-function socketUrl(url: string): string {
+function socketUrl(url: string, source = "--url"): string {
   const address = URL.parse(url.replace(/^http/i, "ws"));
   if (address && /^wss?:$/.test(address.protocol)) return address.href;
-  throw new AppError("usage", `Invalid --url "${url}"`, {
+  throw new AppError("usage", `Invalid ${source} "${url}"`, {
     hint: "It looks like ws://host:18789 or wss://host.",
   });
 }

@@ -1,12 +1,13 @@
 /** From the words on the command line to an exit code: global options, which command, and what a failure looks like. */
-import { basename } from "node:path";
-
 import { NAMES, PRODUCT, VERSION } from "../base/brand.ts";
 import type { Env } from "../base/env.ts";
 import { readEnv } from "../base/env.ts";
 import { AppError, ERRORS, toAppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
+import { hintInNixMode } from "../base/nix.ts";
+import { readCall, standIn } from "./called-as.ts";
 import { COMMANDS, commandsBelow, PARTS } from "./commands.ts";
+import { withNixDefault } from "./nix-default.ts";
 import { Out, safeText } from "./out.ts";
 
 const PROFILE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -28,8 +29,10 @@ type Globals = {
  * @param argv what the program was called by, then the words after it
  */
 export async function runCli(argv: string[], env: Env): Promise<number> {
-  const globals = readGlobals(withoutWrapper(argv.slice(1)));
+  const call = readCall(argv);
+  const globals = readGlobals(call.kind === "own" ? call.words : []);
   const out = new Out({ json: globals.words.includes("--json"), ...colourWish(globals, env) });
+  if (call.kind === "foreign") return standIn(call.tool, call.words, env, out);
   if (globals.problem) {
     out.error(`[${PRODUCT}] ${globals.problem}`);
     return BAD_GLOBAL;
@@ -38,11 +41,13 @@ export async function runCli(argv: string[], env: Env): Promise<number> {
     out.line(VERSION);
     return 0;
   }
+  let effective = env;
   try {
-    return await dispatch(productName(argv[0] ?? ""), globals, withProfile(env, globals), out);
+    effective = withNixDefault(withProfile(env, globals));
+    return await dispatch(call.name, globals, effective, out);
   } catch (cause) {
     const error = toAppError(cause);
-    showError(out, error);
+    showError(out, error, effective);
     return ERRORS[error.code].exit;
   }
 }
@@ -74,16 +79,6 @@ function findCommand(words: string[]): string {
   throw new AppError("usage", `unknown command '${safeText(wrong)}'`, {
     hint: near ? `Did you mean ${near}?` : "Look at --help for the commands.",
   });
-}
-
-/** Containers and scripts of the original call `node dist/index.js …`; a wrapper may leave that word in place. */
-const withoutWrapper = (words: string[]): string[] =>
-  /(?:^|[\\/])dist[\\/](?:index|entry)\.m?js$/.test(words[0] ?? "") ? words.slice(1) : words;
-
-/** One of our names when the program was called by it, else the product's. */
-function productName(calledAs: string): string {
-  const called = basename(calledAs.replaceAll("\\", "/")).replace(/\.exe$/i, "");
-  return NAMES.find((name) => name === called) ?? PRODUCT;
 }
 
 /**
@@ -137,8 +132,9 @@ function withProfile(env: Env, { profile, noColour }: Globals): Env {
   return readEnv(vars);
 }
 
-function showError(out: Out, error: AppError): void {
-  const { code, message, hint } = error;
+function showError(out: Out, error: AppError, env: Env): void {
+  const { code, message } = error;
+  const hint = hintInNixMode(env, error.hint);
   if (out.json) {
     out.data({ ok: false, error: { type: "cli_error", message, code, ...(hint && { hint }) } });
     return;

@@ -7,6 +7,7 @@ import { type Env, envName } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { atomicWrite, ensureDir } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
+import { refuseInNixMode } from "../base/nix.ts";
 import type { Paths } from "../base/paths.ts";
 import { lastGoodPath } from "./last-good.ts";
 import { loadConfig } from "./load.ts";
@@ -51,6 +52,8 @@ export type DevOptions = {
 export async function prepareDev({ env, paths, reset, now, log }: DevOptions): Promise<void> {
   if (reset) {
     refuseReset(paths);
+    // Before anything is moved: a config that Nix has linked here could not be made anew.
+    refuseInNixMode(env, "config");
     const trash = await moveAway(paths, now);
     if (trash) log.info("begun anew; what there was is kept", { folder: trash });
   }

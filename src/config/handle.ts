@@ -2,12 +2,16 @@
  * The open config of a running process: what is in force now, changes to the file, and changes of the file.
  * One handle per process; everything that needs the config is given it, or its section, by app.ts.
  */
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+
 import { VERSION } from "../base/brand.ts";
 import type { Env } from "../base/env.ts";
 import { type AppError, errnoOf } from "../base/errors.ts";
 import { removeStaleTemps } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
-import type { Paths } from "../base/paths.ts";
+import { nixFix } from "../base/nix.ts";
+import { otherConfigs, type Paths } from "../base/paths.ts";
 import { type Clock, systemClock } from "../base/time.ts";
 import { type Change, editText } from "./edit.ts";
 import { differences, keepLastGood, loadLastGood, setAside } from "./last-good.ts";
@@ -18,15 +22,20 @@ import { planReload, type ReloadPlan } from "./reload.ts";
 import type { Config } from "./schema.ts";
 import { type ConfigSnapshot, snapshotOf } from "./snapshot.ts";
 import { watchFiles } from "./watch.ts";
-import { refuseNix, writeConfig } from "./write.ts";
+import { loadOrMake, refuseNix, writeConfig } from "./write.ts";
 
 export type OpenOptions = {
   env: Env;
   paths: Paths;
   log: Logger;
   clock?: Clock;
-  /** A config that cannot be used is replaced by the last one that worked (decision 9). Without it such a config is refused. */
+  /**
+   * A config that cannot be used is replaced by the last one that worked (decision 9). Without it such a config is refused; so it is
+   * in Nix mode, where what runs is what Nix made, and Nix itself can go back.
+   */
   useLastGood?: boolean;
+  /** A missing file is made, with the least that a later start needs. Not in Nix mode, and not where nothing can be written. */
+  make?: boolean;
   /** The caller says with `proven()` that it could start with the config; until then it does not count as a good one. */
   unproven?: boolean;
   /** Used in place of what the file says: a restart with the file failed, and this is what ran before. */
@@ -65,6 +74,8 @@ export interface ConfigHandle {
   readonly recovered?: Recovered;
   /** Keeps a copy of what was opened as the last good config. Called once the start has succeeded. */
   proven(): Promise<void>;
+  /** The config is made by Nix: nothing here writes it, and clients show it read-only. */
+  readonly nixMode: boolean;
   /**
    * Changes the file (comments and everything else in it stay) and takes the result into use. Gives the changed paths; none when all
    * values were so already. Edits of one process happen one after the other. Throws as `editText` and `writeConfig` do.
@@ -82,7 +93,7 @@ export interface ConfigHandle {
 /** Reads the config. Throws config_invalid when it cannot be used and the last good one may not be, or there is none. */
 export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
   const { paths, log, clock = systemClock } = options;
-  const first = await loadConfig(options);
+  const first = await loadOrMake(options);
   const open = options.instead
     ? { loaded: { ...first, ...options.instead } }
     : first.config
@@ -94,12 +105,12 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
   let shown: { of: Loaded; view: ConfigSnapshot } | undefined;
   let active: InForce = { config: open.loaded.config!, env: open.loaded.env };
   tell(log, first);
+  tellOthers(paths, log);
   if (!first.env.nixMode) await tolerate(log, removeStaleTemps(paths.configPath, clock.now()));
   let proof: Promise<void> | undefined;
   /** Once: by the second call a newer config may be the good one. */
   const proven = (): Promise<void> =>
-    (proof ??=
-      recovered || options.instead ? Promise.resolve() : tolerate(log, keepLastGood(paths, first)));
+    (proof ??= recovered || options.instead ? Promise.resolve() : keep(log, paths, first));
   if (!options.unproven) await proven();
 
   let queue: Promise<unknown> = Promise.resolve();
@@ -127,7 +138,7 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
     active = next;
     // What needs a restart is good when the restart has succeeded.
     proof = Promise.resolve();
-    if (plan.action !== "restart") await tolerate(log, keepLastGood(paths, loaded));
+    if (plan.action !== "restart") await keep(log, paths, loaded);
     return plan.changed.length > 0 ? plan : undefined;
   };
   const listeners = new Set<(plan: ReloadPlan) => void>();
@@ -144,10 +155,13 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
       const loaded = await loadConfig(options);
       if (loaded.hash === file.hash && loaded.files.length === 0 && file.files.length === 0)
         return undefined;
-      if (!loaded.exists && file.exists) {
+      const moved = loaded.path !== file.path;
+      // Also when one of an older name lies beneath: it is hardly meant to take over while the other one is being replaced.
+      const gone = file.path;
+      if (file.exists && (moved ? !existsSync(file.path) : !loaded.exists)) {
         file = loaded;
         log.warn("the config file is gone; the running config stays", {
-          file: paths.configPath,
+          file: gone,
           hint: "Put it back, or restart the gateway to go on without one.",
         });
         return undefined;
@@ -160,13 +174,16 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
         return undefined;
       }
       tell(log, loaded);
+      if (moved) tellOthers(paths, log);
       const plan = await take(loaded);
       announce(plan);
       return plan;
     });
 
   return {
-    path: paths.configPath,
+    get path() {
+      return paths.configPath;
+    },
     current: () => active.config,
     env: () => active.env,
     snapshot() {
@@ -176,6 +193,9 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
     loaded: () => file,
     ...(recovered && { recovered }),
     proven,
+    get nixMode() {
+      return active.env.nixMode;
+    },
     edit: (changes) =>
       inTurn(async () => {
         const { loaded, changed } = await editFile(
@@ -195,7 +215,7 @@ export async function openConfig(options: OpenOptions): Promise<ConfigHandle> {
       };
       if (active.config.gateway.reload.mode === "off") return leave;
       const stop = watchFiles({
-        files: () => [paths.configPath, ...file.files],
+        files: () => [...new Set([paths.configPath, file.path, ...file.files])],
         debounceMs: () => active.config.gateway.reload.debounceMs,
         onChange: async () => {
           await reload();
@@ -235,6 +255,11 @@ function stamp(base: Loaded, now: number): Change[] {
   ];
 }
 
+/** In Nix mode no copy is kept, because none is ever used. */
+async function keep(log: Logger, paths: Paths, loaded: Loaded): Promise<void> {
+  if (!loaded.env.nixMode) await tolerate(log, keepLastGood(paths, loaded));
+}
+
 /** Keeping house around the config must not keep the gateway from running on a full or read-only disk. */
 async function tolerate(log: Logger, work: Promise<unknown>): Promise<void> {
   try {
@@ -251,8 +276,8 @@ async function recover(
   broken: Loaded,
   now: number,
 ): Promise<{ loaded: Loaded; recovered: Recovered }> {
-  const good = options.useLastGood ? await loadLastGood(options) : undefined;
-  if (!good) throw configInvalid(broken.path, broken.errors);
+  const good = options.useLastGood && !broken.env.nixMode ? await loadLastGood(options) : undefined;
+  if (!good) throw configInvalid(broken.path, broken.errors, { fix: nixFix(broken.env, "config") });
   const copy = await setAside(broken, now);
   const problem = broken.errors.map(describe).join(" ");
   const lost = broken.parsed === undefined ? [] : differences(good.loaded.parsed, broken.parsed);
@@ -284,4 +309,14 @@ function tell(log: Logger, loaded: Loaded): void {
     });
   if (loaded.inactive.length > 0)
     log.info("not active yet, kept in the config", { keys: loaded.inactive.join(", ") });
+}
+
+/** One warning about config files of other names beside the one in use. */
+function tellOthers(paths: Paths, log: Logger): void {
+  const others = otherConfigs(paths).map((path) => basename(path));
+  if (others.length === 0 || !existsSync(paths.configPath)) return;
+  log.warn(`${basename(paths.configPath)} is used, not ${others.join(" or ")} beside it`, {
+    file: paths.configPath,
+    hint: "Put everything into one of them and remove the other.",
+  });
 }

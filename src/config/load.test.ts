@@ -33,6 +33,18 @@ test("the gateway's own variables may stand in .env", async () => {
   expect((await loadConfig(home.where)).env.gatewayToken).toBe("from-the-file");
 });
 
+test("gateway.env, where `gateway install` keeps keys, comes before .env and after the process", async () => {
+  using home = makeHome({ A: "process" });
+  home.write("A=dotenv\nB=dotenv\nC=dotenv\n", ".env");
+  home.write(
+    '# a comment\nA="service"\nB="ser\\"vi\\$ce"\nCLAWDBOT_GATEWAY_TOKEN="kept"\n',
+    "gateway.env",
+  );
+  const { env } = await loadConfig(home.where);
+  expect([env.raw("A"), env.raw("B"), env.raw("C")]).toEqual(["process", 'ser"vi$ce', "dotenv"]);
+  expect(env.gatewayToken).toBe("kept");
+});
+
 test("a variable that is not set stops what would use it, and only that", async () => {
   using home = makeHome();
   home.write(

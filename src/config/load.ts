@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 
+import { parseEnvFile, serviceEnvPath } from "../base/env-file.ts";
 import { type Env, withVariables } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
 import { expandPaths, withDefaults } from "./defaults.ts";
@@ -41,7 +42,7 @@ export type Loaded = {
   resolved?: unknown;
   /** Defaults applied; undefined when there are errors. */
   config?: Config;
-  /** The process environment, filled up from `.env` in the state dir and the `env` section. */
+  /** The process environment, filled up from `gateway.env` and `.env` in the state dir and the `env` section. */
   env: Env;
   errors: Problem[];
   warnings: Problem[];
@@ -80,10 +81,17 @@ export async function readDotEnv(
   return { vars: Object.fromEntries(entries) };
 }
 
+/** Variables that `gateway install` has kept for the service. systemd has read them already; launchd and Windows cannot. */
+async function readServiceEnv(stateDir: string): Promise<Record<string, string>> {
+  const read = await readSource(serviceEnvPath(stateDir));
+  return read.kind === "text" ? parseEnvFile(read.doc.text) : {};
+}
+
 export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const { paths } = options;
   const dotEnv = await readDotEnv(paths.stateDir);
-  const env = withVariables(options.env, dotEnv.vars);
+  const service = await readServiceEnv(paths.stateDir);
+  const env = withVariables(withVariables(options.env, service), dotEnv.vars);
   const path = paths.configPath;
   const read: Read =
     options.text === undefined

@@ -26,17 +26,20 @@ export function describe({ path, message, file, line, column }: Problem): string
   return `${place ?? ""}${path ? `${path} ` : ""}${message}.`;
 }
 
-/** The error for a config that cannot be used. All problems are in `details.issues`; the message names the first three. */
+/**
+ * The error for a config that cannot be used. All problems are in `details.issues`; the message names the first three.
+ * `fix` says where to correct it when that is not the file itself.
+ */
 export function configInvalid(
   path: string,
   problems: readonly Problem[],
-  lead = "The config cannot be used.",
+  { lead = "The config cannot be used.", fix }: { lead?: string; fix?: string | undefined } = {},
 ): AppError {
   const shown = problems.slice(0, 3).map(describe).join(" ");
   const more = problems.length > 3 ? ` And ${problems.length - 3} more.` : "";
-  const first = problems[0];
+  const hint = [problems[0]?.hint, fix].filter(Boolean).join(" ");
   return new AppError("config_invalid", `${lead} ${shown}${more}`, {
-    ...(first?.hint && { hint: first.hint }),
+    ...(hint && { hint }),
     details: { file: path, issues: problems },
   });
 }

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
 import { errnoOf } from "../base/errors.ts";
+import { ownCommand } from "../base/fs.ts";
 import type { Doc } from "./document.ts";
 import { type Problem } from "./problem.ts";
 
@@ -17,8 +18,6 @@ export type Read =
   | { kind: "fault"; problem: Problem; bytes?: Uint8Array };
 
 const WHY: Record<string, [message: string, hint: string]> = {
-  EACCES: ["The file may not be read", "Give the user of this program the right to read it."],
-  EPERM: ["The file may not be read", "Give the user of this program the right to read it."],
   EISDIR: ["It is a folder, not a file", "Give the path of the file itself."],
   ELOOP: ["It is a link that leads back to itself", "Replace the link by the file."],
   ENOTDIR: ["A part of its path is a file, not a folder", "Correct the path."],
@@ -51,6 +50,11 @@ export async function readSource(path: string): Promise<Read> {
   } catch (cause) {
     const code = errnoOf(cause) ?? "";
     if (code === "ENOENT") return { kind: "missing" };
+    if (code === "EACCES" || code === "EPERM")
+      return fault(
+        "The file may not be read",
+        `Give it to the user of this program: sudo ${ownCommand(path)}`,
+      );
     const why = WHY[code];
     if (!why) throw cause;
     return fault(...why);

@@ -2,11 +2,13 @@
 import { chmod, copyFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { type Env, envName } from "../base/env.ts";
+import type { Env } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir, realPathOf } from "../base/fs.ts";
+import { atomicWrite, ensureDir, giveToOwner, ownCommand, realPathOf } from "../base/fs.ts";
+import type { Logger } from "../base/log.ts";
+import { refuseInNixMode } from "../base/nix.ts";
 import type { Paths } from "../base/paths.ts";
-import { hashOf, loadConfig, type Loaded } from "./load.ts";
+import { hashOf, loadConfig, type Loaded, type LoadOptions } from "./load.ts";
 import { isRecord, valueAt } from "./path.ts";
 import { configInvalid, type Problem } from "./problem.ts";
 import { readSource } from "./source.ts";
@@ -55,26 +57,22 @@ export async function writeConfig({
     const code = errnoOf(cause);
     if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw cause;
     throw new AppError("store_failed", `${paths.configPath} cannot be written.`, {
-      hint: "Give the user of this program the right to write the file and its folder.",
+      hint: `Give the folder to the user of this program: sudo ${ownCommand(dirname(paths.configPath), true)}`,
       cause,
     });
   }
   return next;
 }
 
-export function refuseNix({ env }: Pick<Loaded, "env">): void {
-  if (env.nixMode)
-    throw new AppError("forbidden", "This config is made by Nix, so it is not changed here.", {
-      hint: `Change it in your Nix configuration (${envName("NIX_MODE")} is set).`,
-    });
-}
+/** The environment of a loaded config counts the variables that the config itself sets. Throws forbidden. */
+export const refuseNix = ({ env }: Pick<Loaded, "env">): void => refuseInNixMode(env, "config");
 
 /** A config that works must go on working; one that does not may be mended step by step, but not made worse. */
 function refuseWorse(base: Loaded, next: Loaded): void {
   const key = ({ path, message }: Problem) => `${path}\0${message}`;
   const known = new Set(base.errors.map(key));
   const fresh = next.root ? next.errors.filter((error) => !known.has(key(error))) : next.errors;
-  if (fresh.length > 0) throw configInvalid(next.path, fresh, "Nothing was changed.");
+  if (fresh.length > 0) throw configInvalid(next.path, fresh, { lead: "Nothing was changed." });
 }
 
 function refuseClobber(base: Loaded, next: Loaded, text: string): void {
@@ -114,4 +112,30 @@ async function rotate(path: string): Promise<void> {
     }
   await copyFile(path, `${path}.${BACKUPS[0]}`);
   await chmod(`${path}.${BACKUPS[0]}`, 0o600);
+  await giveToOwner(`${path}.${BACKUPS[0]}`, path);
+}
+
+/** No secret and no default stands in it, so it hides nothing that a variable or a later version says. */
+const FIRST = '{\n  "gateway": {\n    "mode": "local"\n  }\n}\n';
+
+/** Reads the config; with `make` one that is missing is written first, where that is possible. Never in Nix mode. */
+export async function loadOrMake(
+  options: LoadOptions & { make?: boolean; log: Logger },
+): Promise<Loaded> {
+  const { env, paths, log, make = false } = options;
+  const loaded = await loadConfig(options);
+  if (!make || loaded.exists || loaded.env.nixMode) return loaded;
+  const file = paths.configPath;
+  try {
+    const made = await writeConfig({ env, paths, base: loaded, text: FIRST });
+    log.info("a first config was made; change it there or in the Control UI", { file });
+    return made;
+  } catch (cause) {
+    // A person was quicker, or the place cannot be written: both are fine without our file.
+    const known =
+      cause instanceof AppError && /^(?:store_failed|config_conflict)$/.test(cause.code);
+    if (!known && errnoOf(cause) === undefined) throw cause;
+    log.warn("no first config could be made; going on without one", { file });
+    return loadConfig(options);
+  }
 }

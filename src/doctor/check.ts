@@ -5,6 +5,7 @@
 import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Loaded } from "../config/load.ts";
+import type { ServiceState } from "../service/service.ts";
 
 /** `critical`: others can get in, or data is at risk. `error`: it does not work. `warning`: it will not, or not well. `info`: good to know. */
 export type Severity = "info" | "warning" | "error" | "critical";
@@ -33,6 +34,13 @@ export type Scene = {
   /** The command's name with its profile, for lines to copy: `clawdbot --profile work`. */
   command: string;
   running: Running | undefined;
+  /** What the supervisor and the service's file say; empty where there is no supervisor. */
+  service: {
+    state?: ServiceState;
+    findings: { code: string; message: string }[];
+    /** Names of services that an older version of the program left. */
+    older: string[];
+  };
 };
 
 export type Check = {

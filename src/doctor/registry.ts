@@ -3,6 +3,7 @@ import type { Check } from "./check.ts";
 import { secretCheck } from "./checks/access.ts";
 import { gatewayCheck, installCheck } from "./checks/gateway.ts";
 import { modelCheck } from "./checks/model.ts";
+import { serviceCheck } from "./checks/service.ts";
 import { configCheck, modeCheck } from "./checks/settings.ts";
 import { diskCheck, stateCheck } from "./checks/state.ts";
 import { workspaceCheck } from "./checks/workspace.ts";
@@ -14,6 +15,7 @@ export const CHECKS: readonly Check[] = [
   modeCheck,
   secretCheck,
   gatewayCheck,
+  serviceCheck,
   installCheck,
   modelCheck,
   workspaceCheck,

@@ -56,6 +56,7 @@ export function helloFor(
     uptimeMs: now() - info.startedAt,
     ...(paths ? { configPath: info.configPath, stateDir: info.stateDir } : {}),
     sessionDefaults: sessionDefaults(config.current(), info.defaultAgentId),
+    ...(config.nixMode ? { nixMode: true } : {}),
     ...(modern ? { authMode: source.authMode(), appliedConfigHash: config.snapshot().hash } : {}),
   };
   const policy = {

@@ -25,9 +25,13 @@ const RETRY_MS = 500;
 /** Longest path of a Unix socket that all systems take, in bytes. */
 const MAX_SOCKET_PATH = 103;
 
+/** Every interface: one socket for both families. Where the machine has no IPv6 it is ANY_V4. */
+const ANY = "::";
+const ANY_V4 = "0.0.0.0";
+
 /**
- * The addresses of a bind mode; the first is required, the others are aliases that may fail.
- * `lan` is one dual-stack socket where IPv6 exists.
+ * The addresses of a bind mode; the first is required, the others are aliases that may fail. Addresses of the machine may come
+ * after the start (a network at boot), so `lan` does not ask which there are.
  */
 export function hostsFor({
   bind,
@@ -38,7 +42,7 @@ export function hostsFor({
     (a) => a.family === "IPv4" && inList(a.address, ["100.64.0.0/10"]),
   );
   const loopback = ["127.0.0.1", "::1"];
-  if (bind === "lan") return addresses.some((a) => a.family === "IPv6") ? ["::"] : ["0.0.0.0"];
+  if (bind === "lan") return [ANY];
   if (bind === "tailnet" && tailnet) return [tailnet.address, "127.0.0.1"];
   if (bind === "custom" && customBindHost) return [customBindHost];
   return loopback;
@@ -60,17 +64,6 @@ export function bindProblem(
   if (bind === "tailnet" && hosts[0] === "127.0.0.1")
     return "gateway.bind is tailnet, but this machine has no Tailscale address; only this machine can connect";
   return undefined;
-}
-
-/** Public names that hosting platforms give to an app in its environment. */
-export function platformHosts(vars: Record<string, string | undefined>): string[] {
-  const fly = vars["FLY_APP_NAME"];
-  return [
-    ...(fly && /^[a-z0-9-]+$/.test(fly) ? [`${fly}.fly.dev`, `${fly}.internal`] : []),
-    vars["RENDER_EXTERNAL_HOSTNAME"],
-    vars["RAILWAY_PUBLIC_DOMAIN"],
-    vars["WEBSITE_HOSTNAME"],
-  ].filter((name): name is string => !!name);
 }
 
 const isTaken = (cause: unknown): boolean => errnoOf(cause) === "EADDRINUSE";
@@ -117,8 +110,9 @@ export async function listenTcp(
   { log, clock, retries = RETRIES }: { log: Logger; clock: Clock; retries?: number },
 ): Promise<{ server: HttpServer; host: string }[]> {
   const [first = "127.0.0.1", ...aliases] = hosts;
-  const server = await openPatiently(open, first, port, { clock, retries });
-  const open_ = [{ server, host: first }];
+  const opened = await openPatiently(open, first, port, { clock, retries });
+  const { server } = opened;
+  const open_ = [opened];
   for (const host of aliases) {
     try {
       open_.push({ server: open({ hostname: host, port: server.port! }), host });
@@ -135,11 +129,14 @@ async function openPatiently(
   host: string,
   port: number,
   { clock, retries }: { clock: Clock; retries: number },
-): Promise<HttpServer> {
+): Promise<{ server: HttpServer; host: string }> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return open({ hostname: host, port });
+      return { server: open({ hostname: host, port }), host };
     } catch (cause) {
+      if (host === ANY && !isTaken(cause))
+        // A kernel without IPv6.
+        return openPatiently(open, ANY_V4, port, { clock, retries });
       if (!isTaken(cause))
         throw new AppError("start_refused", `The gateway cannot listen on ${host}:${port}.`, {
           cause,

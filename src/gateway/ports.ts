@@ -77,6 +77,8 @@ export interface GatewayPorts {
   info: GatewayInfo;
   /** False until the store is open and recovery has begun; `/readyz` says so. */
   ready(): { ready: boolean; failing: string[] };
+  /** Ends the instance and starts it anew in the same process. Absent: nobody can. */
+  restart?(reason: string): void;
   /** Called for every error that the gateway answers with, for the log. */
   failed?(error: AppError): void;
 }
@@ -90,4 +92,6 @@ export interface ConfigPort {
   current(): Config;
   /** The file as it was last read, masked. */
   snapshot(): ConfigSnapshot;
+  /** The config is made by Nix, so clients show it read-only. Absent: it is not. */
+  readonly nixMode?: boolean;
 }

@@ -49,8 +49,10 @@ export type StartFacts = {
   configured: boolean;
 };
 
-const MAKE_SECRET =
-  "clawdbot config set gateway.auth.token \"$(head -c 32 /dev/urandom | base64 | tr -d '/+=')\"";
+const MAKE_SECRET = 'clawdbot config set gateway.auth.token "$(clawdbot token generate)"';
+/** People put it where the CLI of another machine reads it. */
+const REMOTE_ONLY =
+  "gateway.remote.token is only for calling another gateway; it does not protect this one. ";
 
 const refuse = (message: string, hint: string): AppError =>
   new AppError("start_refused", message, { hint });
@@ -102,7 +104,7 @@ export function startProblems(
   if (!secret)
     return refuse(
       `${refusing} without auth.`,
-      `Set gateway.auth.token (or CLAWDBOT_GATEWAY_TOKEN), or pass --token. To make one: ${MAKE_SECRET}`,
+      `${gateway.remote?.token || gateway.remote?.password ? REMOTE_ONLY : ""}Set gateway.auth.token (or CLAWDBOT_GATEWAY_TOKEN), or pass --token. To make one: ${MAKE_SECRET}`,
     );
   const problem = secretProblem(secret);
   if (!problem) return undefined;

@@ -307,6 +307,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     hub.broadcast({ event: "health", payload: () => summary, stateVersion: stateVersion() });
   }
 
+  // The original's words, which its users look for in the log.
+  if (config.nixMode) log.info("running in Nix mode (config managed externally)");
   options.onListening?.({ port, urls });
   return {
     port,

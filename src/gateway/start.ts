@@ -1,40 +1,18 @@
-/** The first and the last thing of a start: the lock, the secret, and the lines that say where the gateway is. Called by app.ts. */
-import { VERSION } from "../base/brand.ts";
+/** What a start decides and says: the address, the secret, and the lines that tell where the gateway is. Called by app.ts. */
 import type { Env } from "../base/env.ts";
-import { AppError, errnoOf, toAppError } from "../base/errors.ts";
-import { ensureDir } from "../base/fs.ts";
-import { acquireLock, type Lock } from "../base/lock.ts";
+import { AppError, toAppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Logging } from "../base/logging.ts";
 import type { Paths } from "../base/paths.ts";
+import { inContainer, platformOf, platformPort } from "../base/platform.ts";
 import type { ConfigHandle, InForce } from "../config/handle.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { Config } from "../config/schema.ts";
+import { GATEWAY_PORT, type GatewayConfig } from "./config.ts";
 import type { GatewayFlags } from "./flags.ts";
 import { bindProblem, hostsFor, pageUrl, tryListen } from "./listen.ts";
 import type { GatewayAuth } from "./ports.ts";
 import { loadGeneratedToken, secretFor, startProblems } from "./secret.ts";
 import type { RunningGateway } from "./server.ts";
-
-/** Throws gateway_running naming the process that has it. */
-export function takeLock(paths: Paths, bootId: string, startedAt: number): Lock {
-  const taken = acquireLock(paths.lockPath, {
-    pid: process.pid,
-    bootId,
-    version: VERSION,
-    startedAt,
-  });
-  if ("release" in taken) return taken;
-  const where = taken.port ? ` on port ${taken.port}` : "";
-  const who = `PID ${taken.pid || "unknown"}${where}`;
-  throw new AppError(
-    "gateway_running",
-    `A gateway is already running for this state directory (${who}).`,
-    {
-      details: taken,
-      hint: "`clawdbot dashboard` opens it. To run another one beside it: clawdbot --profile <name> gateway --port <other port>.",
-    },
-  );
-}
 
 export type Auth = { current(): GatewayAuth; generated: boolean; created: boolean };
 
@@ -44,13 +22,56 @@ const problemOf = ({ config, env }: InForce, flags: GatewayFlags): AppError | un
   return startProblems(config, { ...flags, allowUnconfigured }, env);
 };
 
-/** Where a config puts the gateway; flags and the environment come before it. `processEnv` is without the config's own variables. */
-export function placeOf({ config, env }: InForce, flags: GatewayFlags, processEnv: Env): Place {
-  const bind = flags.bind ?? processEnv.gatewayBind ?? config.gateway.bind;
-  const where = { ...config.gateway, bind };
-  const hosts = hostsFor(where);
-  const port = flags.port ?? env.gatewayPort ?? config.gateway.port;
-  return { bind, hosts, port, problem: bindProblem(where, hosts) };
+/**
+ * Where a config puts the gateway; flags and the environment come before it. `processEnv` is without the config's own variables.
+ * @param container an argument for tests only
+ */
+export function placeOf(
+  { config, env }: InForce,
+  flags: GatewayFlags,
+  processEnv: Env,
+  container: boolean = inContainer(processEnv),
+): Place {
+  const { gateway } = config;
+  const wanted = flags.bind ?? processEnv.gatewayBind ?? gateway.bind;
+  const served = (flags.tailscale ?? gateway.tailscale.mode) !== "off";
+  const auto = wanted === "auto" && container && !served ? autoBind(config, flags, env) : undefined;
+  const bind = auto?.bind ?? (wanted === "auto" ? "loopback" : wanted);
+  const hosts = hostsFor({ ...gateway, bind });
+  // A port that equals the default may as well be none: on a platform nobody reaches it.
+  const own = gateway.port === GATEWAY_PORT ? undefined : gateway.port;
+  const port = flags.port ?? env.gatewayPort ?? own ?? platformPort(processEnv) ?? gateway.port;
+  const problem =
+    auto?.problem ??
+    bindProblem({ ...gateway, bind }, hosts) ??
+    (served ? undefined : closedProblem(bind, processEnv));
+  return { bind, hosts, port, problem };
+}
+
+/**
+ * In a container loopback reaches nobody, so `auto` means every interface there, as soon as there is a secret that may stand
+ * before the world. Without one it stays closed and says so, because `auto` asks for what works rather than for an address.
+ */
+function autoBind(
+  config: Config,
+  flags: GatewayFlags,
+  env: Env,
+): { bind: "lan" | "loopback"; problem?: string } {
+  const refused = startProblems(config, { ...flags, allowUnconfigured: true, bind: "lan" }, env);
+  if (!refused) return { bind: "lan" };
+  return {
+    bind: "loopback",
+    problem: `gateway.bind is auto, and only this container itself can connect. ${refused.message} Set CLAWDBOT_GATEWAY_TOKEN to what \`clawdbot token generate\` prints, and start again.`,
+  };
+}
+
+/** A platform sends its requests from outside; what it then says of the app is hard to understand. */
+function closedProblem(bind: string, env: Env): string | undefined {
+  const platform = platformOf(env);
+  if (bind !== "loopback" || !platform) return undefined;
+  return platform === "Fly.io"
+    ? 'Fly.io cannot reach this gateway ("App is not listening on expected address"): it listens on 127.0.0.1 only. Add --bind lan to the process command in fly.toml.'
+    : `${platform} cannot reach this gateway: it listens on 127.0.0.1 only. Set CLAWDBOT_GATEWAY_BIND=lan, or add --bind lan to the start command.`;
 }
 export type Place = {
   bind: GatewayConfig["bind"];
@@ -89,24 +110,6 @@ export async function restartProblem(
   }
 }
 
-/** Makes the state directory. Throws store_failed with a remedy when it cannot be made. */
-export async function makeStateDir({ stateDir }: Paths): Promise<void> {
-  try {
-    await ensureDir(stateDir);
-  } catch (cause) {
-    const code = errnoOf(cause) ?? "";
-    if (!["EACCES", "EPERM", "EROFS", "ENOENT"].includes(code)) throw cause;
-    throw new AppError(
-      "store_failed",
-      `The state directory ${stateDir} cannot be made (${code}).`,
-      {
-        cause,
-        hint: "Set CLAWDBOT_STATE_DIR to a folder that you may write to, or correct HOME.",
-      },
-    );
-  }
-}
-
 /** The secret, read anew at every check; made now when nobody configured one. Refuses a start that would let everybody in. */
 export async function authFor(
   config: ConfigHandle,
@@ -136,9 +139,17 @@ export async function authFor(
 /** Where to go, for whoever started it; with a generated secret the link signs in by itself, once. */
 export function sayStarted(
   gateway: RunningGateway,
-  { log, logging, auth, basePath }: { log: Logger; logging: Logging; auth: Auth; basePath: string },
+  {
+    env,
+    log,
+    logging,
+    auth,
+    basePath,
+  }: { env: Env; log: Logger; logging: Logging; auth: Auth; basePath: string },
 ): void {
   for (const url of gateway.urls) log.info(`listening on ${url} (PID ${process.pid})`);
+  if (platformOf(env) === "Fly.io")
+    log.info(`Fly.io: internal_port in fly.toml must be ${gateway.port}, the port of this gateway`);
   const page = pageUrl(gateway.urls, basePath);
   if (auth.generated)
     logging.tell(

@@ -6,9 +6,11 @@ import { existsSync } from "node:fs";
 
 import { z } from "zod";
 
+import { readEnv } from "../base/env.ts";
 import { errnoOf } from "../base/errors.ts";
 import { remoteText } from "../base/log-lines.ts";
 import type { Logger } from "../base/log.ts";
+import { missingCommandHint } from "../base/nix.ts";
 import { systemClock } from "../base/time.ts";
 import type { GatewayConfig } from "./config.ts";
 
@@ -87,7 +89,9 @@ export class Tailscale {
       (existsSync(appPath) ? appPath : undefined);
     if (!this.program)
       return log.warn("the gateway is not published: there is no `tailscale` on this machine", {
-        hint: "Install Tailscale (https://tailscale.com/download) and run `tailscale up`, or set gateway.tailscale.mode to off.",
+        hint:
+          missingCommandHint(readEnv(env), "tailscale") ??
+          "Install Tailscale (https://tailscale.com/download) and run `tailscale up`, or set gateway.tailscale.mode to off.",
       });
     // First the name: a request may come as soon as Tailscale forwards, and is refused under a name that is not known.
     const status = await this.status();

@@ -49,12 +49,12 @@ export class WsServer {
   constructor(private readonly options: WsOptions) {
     this.room = new WaitingRoom(
       () => Date.now(),
-      (connection) =>
+      ({ peer: { ip } }, why) =>
         options.abuse.warn(
-          "too many sockets that have not signed in; the oldest silent one was dropped",
-          {
-            ip: connection.peer.ip,
-          },
+          why === "memory"
+            ? "memory grew while sockets were not signed in; silent ones were dropped"
+            : "too many sockets that have not signed in; the oldest silent one was dropped",
+          { ip },
         ),
     );
   }

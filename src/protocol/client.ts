@@ -22,6 +22,8 @@ export type Hello = {
   server: { version: string; connId: string; host?: string; bootId?: string };
   features: { methods: string[]; events: string[] };
   snapshot: {
+    /** Nix makes the config; it is read-only. */
+    nixMode?: boolean;
     presence: unknown[];
     health: Record<string, unknown>;
     uptimeMs: number;

@@ -71,8 +71,7 @@ export class Table {
     const known = Object.hasOwn(BUILT_IN, id) ? BUILT_IN[id] : undefined;
     const builtIn = this.config.mode === "replace" && !entry && id !== "demo" ? undefined : known;
     if (!entry && !builtIn) return undefined;
-    const fallback =
-      id === "ollama" ? `${ollamaUrl(this.env["OLLAMA_HOST"])}/v1` : builtIn?.baseUrl;
+    const fallback = this.baseUrlOf(id) ?? builtIn?.baseUrl;
     const { dialect, baseUrl } = speak(id, entry?.api ?? builtIn?.api, entry?.baseUrl ?? fallback);
     return {
       id,
@@ -84,6 +83,13 @@ export class Table {
       keyless: builtIn?.local === true || nearby(baseUrl),
       entry,
     };
+  }
+
+  /** The address that the environment gives, as the vendors' own programs read it. A blank variable is none. */
+  private baseUrlOf(id: string): string | undefined {
+    if (id === "ollama") return `${ollamaUrl(this.env["OLLAMA_HOST"])}/v1`;
+    const set = { anthropic: this.env["ANTHROPIC_BASE_URL"], openai: this.env["OPENAI_BASE_URL"] };
+    return set[id as keyof typeof set]?.trim() || undefined;
   }
 
   /** Everything known of a model. A model that is new to a known provider gets its family's values, else cautious ones. */

@@ -19,9 +19,9 @@ const INHERITED = names(`
   PROCESSOR_ARCHITECTURE PSMODULEPATH PUBLIC ALLUSERSPROFILE
 `);
 const OWN = NAMES.join("|").toUpperCase();
-/** The product's own names say where a CLI called by the model finds this gateway; none of them is a secret. */
+/** The product's own names say where a CLI called by the model finds this gateway, who owns the config, and whether `node` runs scripts; none is a secret. */
 const INHERITED_PATTERN = new RegExp(
-  `^(?:LC_|XDG_|HOMEBREW_(?!.*TOKEN)|(?:${OWN})_(?:STATE_DIR|CONFIG_PATH|PROFILE|GATEWAY_PORT)$)`,
+  `^(?:LC_|XDG_|HOMEBREW_(?!.*TOKEN)|(?:${OWN})_(?:STATE_DIR|CONFIG_PATH|PROFILE|GATEWAY_PORT|NIX_MODE|NODE_COMPAT)$)`,
 );
 
 /** Names that make a program run other code than the command says: never passed on, whoever asks. */

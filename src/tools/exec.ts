@@ -7,7 +7,9 @@ import { stat } from "node:fs/promises";
 
 import { z } from "zod";
 
+import { readEnv } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { missingCommandHint, missingCommandIn } from "../base/nix.ts";
 import type { ToolResult } from "../flow.ts";
 import { checkCallEnv, prependPath } from "./environment.ts";
 import type { Job } from "./job.ts";
@@ -197,7 +199,7 @@ function goOn(job: Job, ctx: ToolContext): ToolResult {
 
 function ended(job: Job, ctx: ToolContext): ToolResult {
   const output = job.output.text().trimEnd() || "(no output)";
-  const notes = [endNote(job)];
+  const notes = [endNote(job), nixNote(job, output)];
   if (job.lingering && !job.stopped) {
     ctx.jobs.background(job);
     job.polled = job.output.total;
@@ -216,6 +218,14 @@ function ended(job: Job, ctx: ToolContext): ToolResult {
       cwd: job.spec.cwd,
     },
   };
+}
+
+/** In Nix mode: where a command that was not found is added, so that the model tells the user that instead of installing it. */
+function nixNote(job: Job, output: string): string {
+  if (job.exitCode !== 127) return "";
+  const command = missingCommandIn(output);
+  const hint = command && missingCommandHint(readEnv(job.spec.env), command);
+  return hint ? `[${hint}]` : "";
 }
 
 /** How it ended, in brackets; empty for a plain success. */

@@ -315,7 +315,7 @@ describe("names", () => {
   test("the methods and events of this generation are there", () => {
     const wanted =
       "health logs.tail status config.get config.schema models.list agents.list sessions.list sessions.subscribe sessions.preview sessions.patch sessions.reset sessions.delete sessions.resolve last-heartbeat system-presence agent agent.identity.get agent.wait chat.history chat.abort chat.send chat.inject device.pair.list device.pair.approve device.pair.reject";
-    const ours = ["dashboard.link"];
+    const ours = ["dashboard.link", "gateway.restart.request"];
     expect(Object.keys(methods).sort()).toEqual([...wanted.split(" "), ...ours].sort());
     for (const event of [
       "connect.challenge",
@@ -338,6 +338,7 @@ describe("names", () => {
     expect(scopes("operator.admin").sort()).toEqual(
       [
         "dashboard.link",
+        "gateway.restart.request",
         "chat.inject",
         "config.get",
         "config.schema",

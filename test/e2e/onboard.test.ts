@@ -151,6 +151,16 @@ test("a config that cannot be used is not touched", async () => {
   );
 });
 
+test("where there can be no background service, the rest is set up and the reason is said", async () => {
+  const home = newHome();
+  // No supervisor can be found from here, on any machine.
+  const env = { PATH: "/nowhere" };
+  const done = await runCli([...quiet, "--auth-choice", "skip", "--install-daemon"], { home, env });
+  expect(done.code).toBe(0);
+  expect(done.stderr).toContain("Not in the background: ");
+  expect(configOf(home)).toMatchObject({ gateway: { mode: "local" } });
+});
+
 test("in Nix mode it refuses and says where the config is made", async () => {
   const home = newHome();
   const done = await runCli(quiet, { home, env: { CLAWDBOT_NIX_MODE: "1" } });
@@ -159,9 +169,9 @@ test("in Nix mode it refuses and says where the config is made", async () => {
   expect(existsSync(home.state)).toBe(false);
 });
 
-test("at a terminal three questions are enough, and the key is not shown", async () => {
+test("at a terminal two questions are enough for a model, and the key is not shown", async () => {
   const { home, fake } = await withAnthropic();
-  const person = inTerminal(["onboard"], home);
+  const person = inTerminal(["onboard", "--no-install-daemon"], home);
   open.push(() => person.close());
   await person.sees("Go on? [Y/n]");
   person.type("\r");
@@ -174,8 +184,6 @@ test("at a terminal three questions are enough, and the key is not shown", async
   await person.sees("it is not shown");
   person.type(`${KEY}\r`);
   await person.sees("answered.");
-  await person.sees("also after a restart? [Y/n]");
-  person.type("n\r");
   expect(await person.exited).toBe(0);
   expect(person.text()).toContain("clawdbot gateway");
   expect(person.text()).not.toContain(KEY);

@@ -1,4 +1,4 @@
-/** The compiled binary in a pseudo-terminal, driven as a person would: wait for a text, type, read the screen. */
+/** The compiled binary, or a script around it, in a pseudo-terminal, driven as a person would: wait for a text, type, read the screen. */
 import { BINARY, type Home, plainEnv } from "./binary.ts";
 
 export type Session = {
@@ -16,6 +16,7 @@ export function inTerminal(
   home: Home,
   env: Record<string, string> = {},
   size = { cols: 80, rows: 24 },
+  program = BINARY,
 ): Session {
   let all = "";
   let from = 0;
@@ -23,7 +24,7 @@ export function inTerminal(
   const look = () => {
     for (const one of [...waiting]) one();
   };
-  const child = Bun.spawn([BINARY, ...args], {
+  const child = Bun.spawn([program, ...args], {
     cwd: home.dir,
     env: plainEnv(home, { TERM: "xterm-256color", ...env }),
     terminal: {

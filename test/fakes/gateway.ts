@@ -218,6 +218,8 @@ export class FakeGateway {
   maxPayload = 26_214_400;
   token: string | undefined = TOKEN;
   refusal: Failure | undefined;
+  /** Said in the greeting. */
+  nixMode = false;
   model = "demo";
   provider = "demo";
   logLines: string[] = [];
@@ -473,6 +475,7 @@ export class FakeGateway {
         presence: [],
         health: {},
         uptimeMs: 1000,
+        ...(this.nixMode && { nixMode: true }),
         sessionDefaults: {
           defaultAgentId: "main",
           mainKey: "main",

@@ -3,8 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { hostsFor, platformHosts } from "../../src/gateway/listen.ts";
+import { systemClock } from "../../src/base/time.ts";
+import type { SocketData } from "../../src/gateway/connection.ts";
+import { ALONE, hostsFor, listenTcp, type OpenServer } from "../../src/gateway/listen.ts";
 import { portOwners } from "../../src/gateway/port-owner.ts";
+import { keepLog } from "../config-home.ts";
 import { dial } from "./dial.ts";
 import { openRig } from "./rig.ts";
 
@@ -93,11 +96,25 @@ describe("ports", () => {
     expect(hostsFor({ bind: "custom" })).toEqual(["127.0.0.1", "::1"]);
   });
 
-  test("the platform's public names are read from its variables", () => {
-    expect(
-      platformHosts({ FLY_APP_NAME: "my-app", RENDER_EXTERNAL_HOSTNAME: "x.onrender.com" }),
-    ).toEqual(["my-app.fly.dev", "my-app.internal", "x.onrender.com"]);
-    expect(platformHosts({ FLY_APP_NAME: "evil.com/" })).toEqual([]);
+  test("a kernel without IPv6 gets every interface of IPv4 instead", async () => {
+    const asked: string[] = [];
+    const open: OpenServer = (at) => {
+      if ("unix" in at) throw new Error("not asked for");
+      asked.push(at.hostname);
+      if (at.hostname === "::")
+        throw Object.assign(new Error("no such family"), { code: "EAFNOSUPPORT" });
+      return Bun.serve<SocketData>({
+        ...at,
+        fetch: () => new Response("v4"),
+        websocket: { message: () => undefined },
+        ...ALONE,
+      });
+    };
+    const hosts = hostsFor({ bind: "lan" });
+    const [first] = await listenTcp(open, hosts, 0, { log: keepLog().log, clock: systemClock });
+    expect({ asked, host: first!.host }).toEqual({ asked: ["::", "0.0.0.0"], host: "0.0.0.0" });
+    expect(await (await fetch(`http://127.0.0.1:${first!.server.port}/`)).text()).toBe("v4");
+    await first!.server.stop(true);
   });
 });
 

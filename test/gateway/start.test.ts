@@ -1,43 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 
+import { readEnv } from "../../src/base/env.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
 import type { GatewayAuth } from "../../src/gateway/ports.ts";
-import { makeStateDir, restartProblem, sayStarted, takeLock } from "../../src/gateway/start.ts";
+import { placeOf, restartProblem, sayStarted } from "../../src/gateway/start.ts";
 import { keepLog, makeHome, NO_FLAGS } from "../config-home.ts";
 import { openRig } from "./rig.ts";
-
-test("a second gateway for one state directory says who has it and how to run another", async () => {
-  using home = makeHome();
-  await makeStateDir(home.paths);
-  const lock = takeLock(home.paths, "boot", 1);
-  lock.update({ pid: 42, port: 7, bootId: "boot", version: "1", startedAt: 1 });
-  try {
-    takeLock(home.paths, "other", 2);
-    expect.unreachable();
-  } catch (cause) {
-    expect(cause).toMatchObject({
-      code: "gateway_running",
-      message: "A gateway is already running for this state directory (PID 42 on port 7).",
-      hint: "`clawdbot dashboard` opens it. To run another one beside it: clawdbot --profile <name> gateway --port <other port>.",
-    });
-  } finally {
-    lock.release();
-  }
-});
-
-test.skipIf(process.platform !== "linux")(
-  "a state directory that cannot be made names the variable that moves it",
-  async () => {
-    using home = makeHome();
-    const made = makeStateDir({ ...home.paths, stateDir: "/proc/nope/.clawdbot" });
-    await expect(made).rejects.toMatchObject({
-      code: "store_failed",
-      message: "The state directory /proc/nope/.clawdbot cannot be made (ENOENT).",
-      hint: expect.stringContaining("CLAWDBOT_STATE_DIR"),
-    });
-  },
-);
 
 test("the line that says where to go asks for a secret only when there is one", async () => {
   await using rig = await openRig();
@@ -45,13 +13,74 @@ test("the line that says where to go asks for a secret only when there is one", 
     const { log, lines } = keepLog();
     const logging = { tell: () => undefined } as never;
     const given = { current: () => auth, generated: false, created: false };
-    sayStarted(rig.gateway, { log, logging, auth: given, basePath: "" });
+    sayStarted(rig.gateway, { env: readEnv({}), log, logging, auth: given, basePath: "" });
     return lines.at(-1)!.message;
   };
   expect(said({ mode: "none" })).toBe(`open ${rig.http}/ (no sign-in is needed)`);
   expect(said({ mode: "password", password: "x" })).toBe(
     `open ${rig.http}/ and sign in with your password`,
   );
+});
+
+describe("where the gateway listens", () => {
+  const TOKEN = "k3Jx9-vQ2mWz7_pLr8TnYb4c";
+  const place = (
+    gateway: object,
+    vars: Record<string, string> = {},
+    { flags = {}, container = false }: { flags?: object; container?: boolean } = {},
+  ) => {
+    const env = readEnv(vars);
+    const config = ConfigSchema.parse({ gateway: { mode: "local", ...gateway } });
+    return placeOf({ config, env }, { ...NO_FLAGS, ...flags }, env, container);
+  };
+
+  test("auto is this machine alone, and in a container every interface as soon as there is a secret", () => {
+    const auto = { bind: "auto" };
+    const good = { ...auto, auth: { token: TOKEN } };
+    expect(place(good)).toMatchObject({ bind: "loopback", hosts: ["127.0.0.1", "::1"] });
+    expect(place(good, {}, { container: true })).toMatchObject({ bind: "lan", hosts: ["::"] });
+    const vars = { CLAWDBOT_GATEWAY_BIND: "auto", CLAWDBOT_GATEWAY_TOKEN: TOKEN };
+    expect(place({}, vars, { container: true })).toMatchObject({ bind: "lan", problem: undefined });
+    for (const auth of [{}, { token: "change-me-now" }, { token: "short" }, { mode: "none" }]) {
+      const closed = place({ ...auto, auth }, {}, { container: true });
+      expect(closed).toMatchObject({ bind: "loopback", hosts: ["127.0.0.1", "::1"] });
+      expect(closed.problem).toContain("clawdbot token generate");
+    }
+  });
+
+  test("--bind and Tailscale win over auto", () => {
+    const good = { bind: "auto", auth: { token: TOKEN } };
+    const container = true;
+    expect(place(good, {}, { container, flags: { bind: "loopback" } }).bind).toBe("loopback");
+    expect(place(good, {}, { flags: { bind: "lan" } }).bind).toBe("lan");
+    expect(place(good, {}, { container, flags: { tailscale: "serve" } })).toMatchObject({
+      bind: "loopback",
+      problem: undefined,
+    });
+  });
+
+  test("a port: flag, then environment, then config, then PORT of a known platform, then the default", () => {
+    const vars = { CLAWDBOT_GATEWAY_PORT: "2", PORT: "4", RENDER: "true" };
+    const port = (gateway: object, env: Record<string, string>, flags = {}) =>
+      place(gateway, env, { flags }).port;
+    expect(port({ port: 3 }, vars, { port: 1 })).toBe(1);
+    expect(port({ port: 3 }, vars)).toBe(2);
+    expect(port({ port: 3 }, { PORT: "4", RENDER: "true" })).toBe(3);
+    for (const mark of ["RENDER", "DYNO", "K_SERVICE", "FLY_APP_NAME", "RAILWAY_PROJECT_ID"])
+      expect(port({}, { PORT: "4", [mark]: "x" })).toBe(4);
+    expect(port({}, { PORT: "4" })).toBe(18_789);
+    for (const wrong of ["0", "65536", "4x", "-1", ""])
+      expect(port({}, { PORT: wrong, RENDER: "true" })).toBe(18_789);
+  });
+
+  test("a platform that cannot reach loopback is named, with its remedy", () => {
+    expect(place({}, { FLY_APP_NAME: "a" }).problem).toBe(
+      'Fly.io cannot reach this gateway ("App is not listening on expected address"): it listens on 127.0.0.1 only. Add --bind lan to the process command in fly.toml.',
+    );
+    expect(place({}, { RENDER: "true" }).problem).toContain("CLAWDBOT_GATEWAY_BIND=lan");
+    const open = place({ bind: "lan", auth: { token: TOKEN } }, { FLY_APP_NAME: "a" });
+    expect(open.problem).toBeUndefined();
+  });
 });
 
 describe("whether a changed config can be started with", () => {
@@ -92,11 +121,4 @@ describe("whether a changed config can be started with", () => {
   test("a config without a mode is a local one, as at the start", async () => {
     expect(await check({ mode: undefined, port: 5 }, { hosts: loopback, port: 5 })).toBeUndefined();
   });
-});
-
-test("the folder of a state directory is made for its owner only", async () => {
-  using home = makeHome();
-  const stateDir = join(home.home, "a", "b");
-  await makeStateDir({ ...home.paths, stateDir });
-  expect((await Bun.file(stateDir).stat()).mode & 0o777).toBe(0o700);
 });

@@ -24,6 +24,7 @@ const RANK: Record<string, number> = {
   "src/delivery": 5,
   "src/pipeline.ts": 6,
   "src/gateway": 7,
+  "src/service": 7,
   "src/app.ts": 8,
   "src/doctor": 8,
   "src/cli": 9,

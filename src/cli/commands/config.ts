@@ -122,15 +122,20 @@ export const validate = command({
   },
 });
 
-export const file = command({
-  doc: "Print where the config file is, whether or not there is one.",
-  args: {},
-  examples: [["config file", "its path"]],
-  async run(args, { paths, out }) {
-    if (args.json) out.data({ path: paths.configPath });
-    else out.line(paths.configPath);
-  },
-});
+/** Two names: the original's, and the one that a guide's reader tries first. */
+const whereIs = (name: string) =>
+  command({
+    doc: "Print where the config file is, whether or not there is one.",
+    args: {},
+    examples: [[`config ${name}`, "its path"]],
+    async run(args, { paths, out }) {
+      if (args.json) out.data({ path: paths.configPath });
+      else out.line(paths.configPath);
+    },
+  });
+
+export const file = whereIs("file");
+export const path = whereIs("path");
 
 export const schema = command({
   doc: "Print the JSON schema of the config file, for editors.",

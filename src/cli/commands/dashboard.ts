@@ -1,6 +1,6 @@
 /** `dashboard`: the way into the Control UI for whoever is at this machine. */
 import { PRODUCT } from "../../base/brand.ts";
-import { command, GATEWAY_ARGS } from "../command.ts";
+import { type Cli, command, GATEWAY_ARGS } from "../command.ts";
 import { timeoutOf, withGateway } from "../rpc.ts";
 
 export const dashboard = command({
@@ -24,9 +24,18 @@ export const dashboard = command({
       cli.out.line(`Dashboard URL: ${url}`);
       cli.out.line("(works once, for 10 minutes)");
     }
-    if (args.open) Bun.spawn(opener(url), { stdio: ["ignore", "ignore", "ignore"] });
+    if (args.open) openPage(url, cli);
   },
 });
+
+/** Without a browser the printed address has to do; `BROWSER=echo` asks for just that. */
+function openPage(url: string, { env, out }: Cli): void {
+  const browser = env.raw("BROWSER");
+  if (browser === "echo") return;
+  const [program = "", ...words] = browser ? [browser, url] : opener(url);
+  if (!Bun.which(program)) return out.note(`There is no ${program} here; open the link yourself.`);
+  Bun.spawn([program, ...words], { stdio: ["ignore", "ignore", "ignore"] });
+}
 
 /** The program that opens an address, by operating system. */
 function opener(url: string): string[] {

@@ -10,6 +10,9 @@ import { command } from "../command.ts";
 import type { Style } from "../out.ts";
 import { safeText } from "../out.ts";
 import { withGateway } from "../rpc.ts";
+import { openService } from "../service/service.ts";
+import { loadSettings } from "../settings.ts";
+import { lookAtService } from "./gateway-status.ts";
 
 const LOOK: Record<Severity, { mark: string; style: Style }> = {
   critical: { mark: "!!", style: "red" },
@@ -40,8 +43,12 @@ export const doctor = command({
     if (fixing) refuseInNixMode(cli.env, "config");
     const { env, paths } = cli;
     const loaded = await loadConfig({ env, paths, strictVariables: false });
-    const running = await runningGateway(cli);
-    const scene = { env, paths, loaded, command: cli.name + cli.profileFlag, running };
+    const settings = await loadSettings(env, paths);
+    const [running, service] = await Promise.all([
+      runningGateway(cli),
+      lookAtService(openService(cli, {}), settings),
+    ]);
+    const scene = { env, paths, loaded, command: cli.name + cli.profileFlag, running, service };
     const findings = await examine(CHECKS, scene);
     const mended = fixing ? await mend(findings) : [];
     if (args.json) return cli.out.data(report(findings, mended));

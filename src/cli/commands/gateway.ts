@@ -1,11 +1,13 @@
 /** `gateway`: runs the gateway in this terminal until a signal or a failure ends it. */
 import { AppError } from "../../base/errors.ts";
+import { platformPort } from "../../base/platform.ts";
 import { GATEWAY_PORT } from "../../gateway/config.ts";
 import type { GatewayFlags } from "../../gateway/flags.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { ArgValues, Cli } from "../command.ts";
 import { command } from "../command.ts";
 import { PARTS } from "../commands.ts";
+import { dropRoot } from "../drop-root.ts";
 import { hideSecrets } from "../hide-secret.ts";
 import { freePort } from "../port-force.ts";
 import { runUntilStopped } from "../signals.ts";
@@ -78,7 +80,10 @@ export const run = command({
     const flags = gatewayFlags(args);
     const { env, paths, out } = cli;
     hideSecrets(args, env);
+    dropRoot(env, paths);
     if (flags.force) await freePort(await portOf(flags, cli), { say: (line) => out.error(line) });
+    if (env.serviceMarker === "launchd")
+      await (await PARTS.launchdLog()).keepLaunchdLogSmall(paths.stateDir);
     return runUntilStopped(async () => {
       const { startApp } = await PARTS.app();
       const app = await startApp({ env, paths, flags });
@@ -121,5 +126,6 @@ async function portOf(flags: GatewayFlags, { env, paths }: Cli): Promise<number>
   const given = flags.port ?? env.gatewayPort;
   if (given !== undefined) return given;
   const { loadSettings } = await PARTS.settings();
-  return (await loadSettings(env, paths)).config?.gateway.port ?? GATEWAY_PORT;
+  const own = (await loadSettings(env, paths)).config?.gateway.port ?? GATEWAY_PORT;
+  return own === GATEWAY_PORT ? (platformPort(env) ?? own) : own;
 }

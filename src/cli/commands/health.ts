@@ -1,9 +1,10 @@
 /** `health` and `gateway health`: the running gateway's own summary. */
+import { readLock } from "../../base/lock.ts";
 import { formatAge } from "../../base/time.ts";
 import type { Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import { safeText } from "../out.ts";
-import { timeoutOf, type Wish, withGateway } from "../rpc.ts";
+import { type Target, timeoutOf, type Wish, withGateway } from "../rpc.ts";
 
 /** The parts of a health summary that are printed; older and newer gateways may leave any of them out. */
 type Summary = {
@@ -22,12 +23,22 @@ type Summary = {
   }[];
 };
 
-const ask = (cli: Cli, wish: Wish, probe: boolean): Promise<{ summary: Summary; ms: number }> =>
-  withGateway(cli, wish, async ({ client }) => {
+type Answer = { summary: Summary; ms: number; where: string };
+
+const ask = (cli: Cli, wish: Wish, probe: boolean): Promise<Answer> =>
+  withGateway(cli, wish, async ({ client, target }) => {
     const before = performance.now();
     const summary = await client.call("health", { probe }, { timeoutMs: timeoutOf(wish) });
-    return { summary, ms: Math.round(performance.now() - before) };
+    const ms = Math.round(performance.now() - before);
+    return { summary, ms, where: placeOf(cli, target) };
   });
+
+/** The local socket's path says nothing to people; the lock has the port. */
+function placeOf({ paths }: Cli, { url, source }: Target): string {
+  if (source !== "local socket") return url.replace(/\/$/, "");
+  const { port, bind } = readLock(paths.lockPath).body ?? {};
+  return `ws://${bind === "lan" ? "0.0.0.0" : "127.0.0.1"}:${port ?? "unknown"}`;
+}
 
 const ARGS = {
   ...GATEWAY_ARGS,
@@ -36,6 +47,7 @@ const ARGS = {
     description: "When it does not answer: say where it was looked for.",
   },
   debug: { type: "boolean", description: "The same as --verbose." },
+  quiet: { type: "boolean", description: "Say nothing when it is well; the exit code tells." },
 } as const;
 
 export const health = command({
@@ -44,13 +56,16 @@ export const health = command({
   examples: [
     ["health", "one look"],
     ["health --json", "the whole summary, for scripts"],
+    ["health --quiet", "for the health check of a container"],
     ["health --url wss://host --token <token>", "a gateway on another machine"],
   ],
   async run(args, cli) {
-    const { summary, ms } = await ask(cli, args, args.verbose || args.debug);
+    const answer = await ask(cli, args, args.verbose || args.debug);
+    const { summary } = answer;
+    const well = summary.ok !== false;
     if (args.json) cli.out.data(summary);
-    else printHealth(cli, summary, ms);
-    return summary.ok === false ? 1 : 0;
+    else if (!args.quiet || !well) printHealth(cli, answer);
+    return well ? 0 : 1;
   },
 });
 
@@ -59,17 +74,18 @@ export const gatewayHealth = command({
   args: GATEWAY_ARGS,
   examples: [["gateway health", "one look"]],
   async run(args, cli) {
-    const { summary, ms } = await ask(cli, args, false);
+    const answer = await ask(cli, args, false);
+    const { summary } = answer;
     if (args.json) cli.out.data(summary);
     else {
       cli.out.line(cli.out.paint("bold", "Gateway Health"));
-      printHealth(cli, summary, ms);
+      printHealth(cli, answer);
     }
     return summary.ok === false ? 1 : 0;
   },
 });
 
-function printHealth({ out }: Cli, summary: Summary, ms: number): void {
+function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
   const failing = summary.failing ?? [];
   const [state, colour] =
     summary.ok === false
@@ -78,6 +94,8 @@ function printHealth({ out }: Cli, summary: Summary, ms: number): void {
         ? ([`starting (${failing.join(", ")})`, "yellow"] as const)
         : (["OK", "green"] as const);
   out.line(`${out.paint(colour, state)} (${ms}ms)`);
+  out.line(safeText(`Gateway is listening on ${where}`));
+  out.line(safeText(`Gateway is listening on ${where}`));
   for (const problem of summary.problems ?? []) out.line(safeText(problem));
   for (const id of summary.channelOrder ?? []) {
     const channel = summary.channels?.[id];

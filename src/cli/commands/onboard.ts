@@ -3,6 +3,8 @@ import { runCommand } from "citty";
 
 import { AppError } from "../../base/errors.ts";
 import { refuseNix } from "../../config/write.ts";
+import { noManager } from "../../service/registry.ts";
+import type { Obstacle } from "../../service/service.ts";
 import { canAsk, openAsk } from "../ask.ts";
 import type { Cli } from "../command.ts";
 import { command } from "../command.ts";
@@ -11,6 +13,7 @@ import { type Answers, collect, type Flags, RISK } from "../onboard/answers.ts";
 import { type Applied, apply } from "../onboard/apply.ts";
 import { KEY_CHOICES, SKIP } from "../onboard/choices.ts";
 import { withGateway } from "../rpc.ts";
+import { openService } from "../service/service.ts";
 import { loadSettings } from "../settings.ts";
 
 const keyFlags = Object.fromEntries(
@@ -86,10 +89,11 @@ export const onboard = command({
     refuseNix({ env: settings.env });
     if (!settings.config)
       throw new AppError("config_invalid", `The config cannot be used: ${settings.problems[0]}`);
+    const obstacle = await serviceObstacle(cli);
     const ask = quiet ? undefined : openAsk(cli.out);
     let answers: Answers | undefined;
     try {
-      answers = await collect(cli, flags, settings, ask);
+      answers = await collect(cli, flags, settings, { ask, service: !obstacle });
     } finally {
       ask?.close();
     }
@@ -99,18 +103,33 @@ export const onboard = command({
     }
     const applied = await apply(cli, settings.config, answers);
     for (const line of applied.lines) cli.out.note(line);
-    const installed = answers.daemon ? await installService(cli) : 0;
+    const installed = answers.daemon ? await installService(cli, obstacle !== undefined) : 0;
     if (args.json) cli.out.data(summary(answers, applied, flags));
     else await sayNext(cli, answers, applied, flags);
     return installed;
   },
 });
 
-/** The same as `gateway install`, whose output and failures are its own. */
-async function installService(cli: Cli): Promise<number> {
+/** Why there can be no background service here, as in most containers. */
+async function serviceObstacle(cli: Cli): Promise<Obstacle | undefined> {
+  const { manager } = openService(cli, {});
+  return manager ? manager.obstacle() : noManager(process.platform);
+}
+
+/**
+ * The same as `gateway install`, which may mend what is in the way. Where there can be no service (`optional`) that is a note and no
+ * failure: everything else is set up.
+ */
+async function installService(cli: Cli, optional: boolean): Promise<number> {
   const { citty } = await COMMANDS["gateway install"]!.load();
-  const { result } = await runCommand(citty, { rawArgs: [], data: cli });
-  return typeof result === "number" ? result : 0;
+  try {
+    const { result } = await runCommand(citty, { rawArgs: [], data: cli });
+    return typeof result === "number" ? result : 0;
+  } catch (cause) {
+    if (!optional || !(cause instanceof AppError) || cause.code !== "service_failed") throw cause;
+    cli.out.note(`Not in the background: ${cause.message} ${cause.hint ?? ""}`);
+    return 0;
+  }
 }
 
 function summary(answers: Answers, { workspace, config }: Applied, flags: Flags) {

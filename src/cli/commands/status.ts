@@ -1,7 +1,5 @@
-/** `status` and `gateway status`: what is there and what answers. Both work while the gateway is down, and then exit with 0. */
-import { existsSync } from "node:fs";
+/** `status`: what is there and what answers. It works while the gateway is down, and then exits with 0. */
 import { arch, platform, release } from "node:os";
-import { join } from "node:path";
 
 import { VERSION } from "../../base/brand.ts";
 import { AppError } from "../../base/errors.ts";
@@ -26,7 +24,7 @@ type Remote = {
   queuedSystemEvents?: string[];
   sessions?: { count: number; recent: Recent[]; byAgent?: { agentId: string }[] };
 };
-type Probe = {
+export type Probe = {
   target: Target;
   reachable: boolean;
   connectLatencyMs: number | null;
@@ -34,7 +32,8 @@ type Probe = {
   status?: Remote;
 };
 
-async function probeGateway(cli: Cli, wish: Wish): Promise<Probe> {
+/** Connects and asks; a gateway that does not answer is an answer too. Throws usage for wrong flags. */
+export async function probeGateway(cli: Cli, wish: Wish): Promise<Probe> {
   try {
     return await withGateway(cli, wish, async ({ client, target, connectMs, timeoutMs }) => ({
       target,
@@ -119,7 +118,7 @@ function statusJson(settings: Settings, probe: Probe, sessions: object) {
 }
 
 function overview(
-  { paths }: Cli,
+  { paths, env }: Cli,
   { config, exists, problems }: Settings,
   { target, reachable, connectLatencyMs, error, status: remote }: Probe,
   sessionCount: number,
@@ -142,7 +141,7 @@ function overview(
     ...(reachable && port
       ? ([["Control UI", `http://127.0.0.1:${port}/`]] as [string, string][])
       : []),
-    ["Config", `${paths.configPath} (${file})`],
+    ["Config", `${paths.configPath} (${file}${env.nixMode ? ", made by Nix" : ""})`],
     ["Model", remote?.defaultModel ?? "unknown while the gateway is down"],
     ["Sessions", String(sessionCount)],
     ...(all
@@ -159,7 +158,7 @@ function overview(
 }
 
 /** The socket's address is only for programs. */
-const shownUrl = ({ url, source }: Target): string =>
+export const shownUrl = ({ url, source }: Target): string =>
   url.startsWith("ws+unix:") ? source : `${url} (${source})`;
 
 function printRecent({ out }: Cli, recent: Recent[]): void {
@@ -181,44 +180,3 @@ function printRecent({ out }: Cli, recent: Recent[]): void {
     ]),
   );
 }
-
-export const gatewayStatus = command({
-  doc: "Where the gateway should be, and whether it answers there.",
-  args: {
-    probe: { type: "boolean", default: true, description: "Do not connect." },
-    deep: { type: "boolean", description: "Kept for scripts; has no effect." },
-    ...GATEWAY_ARGS,
-  },
-  examples: [
-    ["gateway status", "with a try to connect"],
-    ["gateway status --no-probe --json", "only what the files say"],
-  ],
-  async run(args, cli) {
-    const { paths, out, env } = cli;
-    const settings = await loadSettings(env, paths);
-    const lock = readLock(paths.lockPath);
-    const probe = args.probe ? await probeGateway(cli, args) : undefined;
-    const target = probe?.target ?? (await tcpTarget(cli, args));
-    const runtime = lock.held ? { pid: lock.body?.pid, port: lock.body?.port } : null;
-    if (args.json)
-      return out.data({
-        config: {
-          cli: { path: paths.configPath, exists: settings.exists, problems: settings.problems },
-        },
-        gateway: { bindMode: target.bind, probeUrl: target.url, portSource: target.source },
-        runtime,
-        socket: existsSync(paths.socketPath) ? paths.socketPath : null,
-        ...(probe && { rpc: { ok: probe.reachable, error: probe.error, url: target.url } }),
-      });
-    const port = runtime?.port ? ` port ${runtime.port}` : "";
-    const rpc = !probe ? "not tried" : probe.reachable ? "ok" : `failed: ${probe.error}`;
-    out.pairs([
-      ["Config (cli)", paths.configPath + (settings.problems.length > 0 ? " (invalid)" : "")],
-      ["File logs", join(paths.logDir, "clawdbot-*.log")],
-      ["Gateway", `bind=${target.bind}`],
-      ["Probe target", shownUrl(target)],
-      ["Runtime", runtime ? `running (pid ${runtime.pid}${port})` : "not running"],
-      ["RPC probe", rpc],
-    ]);
-  },
-});

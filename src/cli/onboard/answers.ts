@@ -42,14 +42,14 @@ export type Answers = {
 };
 
 export const RISK =
-  "The assistant can run commands and read files as you. Whoever can write to it can make it do so. Keep it to yourself, and read docs/security.md.";
+  "The assistant can run commands and read files as you. Whoever can write to it can make it do so. Let nobody else write to it.";
 
-/** Asks nothing when `ask` is undefined. Throws usage for flags that cannot be, provider errors for a key that does not work. */
+/** Asks nothing when `ask` is undefined, and not about a `service` where there can be none. Throws usage for flags that cannot be, provider errors for a key that does not work. */
 export async function collect(
   cli: Cli,
   flags: Flags,
   settings: Settings,
-  ask: Ask | undefined,
+  { ask, service }: { ask: Ask | undefined; service: boolean },
 ): Promise<Answers | undefined> {
   const gateway = gatewayAnswers(flags, settings);
   if (ask && !flags["accept-risk"]) {
@@ -57,7 +57,7 @@ export async function collect(
     if (!(await ask.yes("Go on?", true))) return undefined;
   }
   const model = await modelAnswer(cli, flags, settings, ask);
-  const daemon = await daemonAnswer(flags, ask);
+  const daemon = await daemonAnswer(flags, service ? ask : undefined);
   const { workspace } = flags;
   return { ...gateway, ...model, daemon, ...(workspace && { workspace }) };
 }
@@ -149,7 +149,7 @@ async function useKey(
       return answer;
     }
     if (!ask) throw tried.error;
-    cli.out.note(`It did not work: ${message} ${tried.error.hint ?? ""}`);
+    cli.out.note(`It did not work: ${message.replace(/\.?$/, ".")}`);
     if (!(await ask.yes("Try another key?", true))) return none;
     value = "";
   }

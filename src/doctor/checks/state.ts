@@ -67,7 +67,7 @@ export const stateCheck: Check = {
       ];
     }
     if (process.platform === "win32") return [];
-    const secrets = [".env", "gateway.env", "gateway.token", "clawdbot.sqlite"];
+    const secrets = [".env", "gateway.env", "gateway-token", "clawdbot.sqlite"];
     return (
       await Promise.all([
         tooOpen(stateDir, 0o700),

@@ -4,11 +4,12 @@ import { Connection, type Socket } from "../connection.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 function setUp(limits: { perAddress: number; total: number }) {
-  const state = { later: 0, dropped: [] as Connection[] };
+  const state = { later: 0, dropped: [] as Connection[], memory: 0 };
   const room = new WaitingRoom(
     () => Date.now() + state.later,
     (connection) => state.dropped.push(connection),
     limits,
+    () => state.memory,
   );
   const enter = (ip: string) => {
     const socket = { terminate() {} } as unknown as Socket;
@@ -56,4 +57,46 @@ test("when all have spoken the oldest goes; who leaves makes room", () => {
   room.leave(all[1]!);
   enter("d");
   expect(state.dropped).toHaveLength(1);
+});
+
+const MB = 1024 * 1024;
+const names = (connections: Connection[]) => connections.map(({ peer }) => peer.ip);
+
+test("when memory grows the address with the most silent sockets loses them, then everybody who is silent", () => {
+  const { room, state, enter } = setUp({ perAddress: 100, total: 100 });
+  state.memory = 60 * MB;
+  const owner = enter("owner");
+  for (let i = 0; i < 3; i++) enter("stranger");
+  const signingIn = enter("stranger");
+  signingIn.silent = false;
+  state.memory = 120 * MB;
+  room.look();
+  expect(state.dropped).toEqual([]);
+  state.memory = 125 * MB;
+  room.look();
+  expect(names(state.dropped)).toEqual(["stranger", "stranger", "stranger"]);
+  expect({ owner: owner.closed, signingIn: signingIn.closed }).toEqual({
+    owner: false,
+    signingIn: false,
+  });
+  // Measured from now on: the memory is not given back at once.
+  room.look();
+  expect(state.dropped).toHaveLength(3);
+  for (const ip of ["x", "y", "z"]) enter(ip);
+  state.memory = 189 * MB;
+  room.look();
+  expect(state.dropped).toHaveLength(3);
+  state.memory = 190 * MB;
+  room.look();
+  expect(names(state.dropped.slice(3))).toEqual(["owner", "x", "y", "z"]);
+  expect(room.size).toBe(1);
+});
+
+test("memory that grows while nobody waits is nobody's fault", () => {
+  const { room, state, enter } = setUp({ perAddress: 100, total: 100 });
+  room.leave(enter("a"));
+  state.memory = 500 * MB;
+  const next = enter("b");
+  room.look();
+  expect(next.closed).toBe(false);
 });

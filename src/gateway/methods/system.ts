@@ -2,7 +2,12 @@
 import { z } from "zod";
 
 import { AppError } from "../../base/errors.ts";
+import { background } from "../../base/task.ts";
+import { systemClock } from "../../base/time.ts";
 import { method } from "../method.ts";
+
+/** So that the answer is on its way before the connections close, in ms. */
+const RESTART_DELAY_MS = 100;
 
 const RequestId = z.object({ requestId: z.string().min(1).max(256) });
 
@@ -24,6 +29,22 @@ export const system = {
     result: z.object({ url: z.string() }),
     async run(_, { gateway }) {
       return { url: gateway.signInLink() };
+    },
+  }),
+
+  "gateway.restart.request": method({
+    doc: "Restarts the gateway in its process, right after the answer. Running turns go on after it.",
+    scope: "operator.admin",
+    params: z.object({ reason: z.string().max(200).optional() }),
+    result: z.object({ ok: z.literal(true), pid: z.int(), delayMs: z.int() }),
+    async run({ reason }, { restart, log }) {
+      if (!restart) throw new AppError("bad_request", "This gateway cannot restart itself.");
+      const later = async () => {
+        await systemClock.sleep(RESTART_DELAY_MS);
+        restart(reason ?? "an operator asked for it");
+      };
+      background("restart", later(), log);
+      return { ok: true as const, pid: process.pid, delayMs: RESTART_DELAY_MS };
     },
   }),
 

@@ -1,0 +1,185 @@
+/** `gateway status`: where the gateway should be, whether it answers there, and how its service is. Exits with 0 while it is down. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { readLock } from "../../base/lock.ts";
+import { maskSecret } from "../../base/redact.ts";
+import { auditService } from "../../service/actions.ts";
+import { isSecretName } from "../../service/environment.ts";
+import type { Definition, Finding, ServiceState } from "../../service/service.ts";
+import { command, GATEWAY_ARGS } from "../command.ts";
+import { tcpTarget } from "../rpc.ts";
+import { auditFacts, openService, type Service, verbLine } from "../service/service.ts";
+import { loadSettings, type Settings } from "../settings.ts";
+import { serviceFacts } from "./service.ts";
+import { probeGateway, shownUrl } from "./status.ts";
+
+/** What is known about the service without changing anything. */
+export type Look = {
+  state?: ServiceState;
+  definition?: Definition;
+  findings: Finding[];
+  older: string[];
+};
+
+export async function lookAtService({ cli, manager }: Service, settings: Settings): Promise<Look> {
+  if (!manager) return { findings: [], older: [] };
+  const state = await manager.state();
+  const definition = await manager.read();
+  const findings = definition ? auditService(manager, definition, auditFacts(cli, settings)) : [];
+  if (definition && !state.enabled && !state.obstacle)
+    findings.push({
+      code: "service-not-enabled",
+      message: "The service does not start with the machine.",
+    });
+  const older = (await manager.older()).map(({ name }) => name);
+  return { state, findings, older, ...(definition && { definition }) };
+}
+
+/** Without the secrets that an older version has put there. */
+const shownEnvironment = (environment: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      isSecretName(name) ? maskSecret(value) : value,
+    ]),
+  );
+
+/** The command without a secret behind `--token`. */
+const shownCommand = (command: string[]): string[] =>
+  command.map((word, i) =>
+    /^--(?:token|password)$/.test(command[i - 1] ?? "")
+      ? "***"
+      : word.replace(/^(--(?:token|password)=).*/, "$1***"),
+  );
+
+export const gatewayStatus = command({
+  doc: "Where the gateway should be, whether it answers there, and how its service is.",
+  args: {
+    probe: { type: "boolean", default: true, description: "Do not connect." },
+    deep: { type: "boolean", description: "Kept for scripts; has no effect." },
+    system: { type: "boolean", description: "The service of the machine (Linux)." },
+    ...GATEWAY_ARGS,
+  },
+  examples: [
+    ["gateway status", "with a try to connect"],
+    ["gateway status --no-probe --json", "only what the files say"],
+  ],
+  async run(args, caller) {
+    const service = openService(caller, args);
+    const { cli } = service;
+    const { paths, out, env } = cli;
+    const settings = await loadSettings(env, paths);
+    const lock = readLock(paths.lockPath);
+    const [look, probe] = await Promise.all([
+      lookAtService(service, settings),
+      args.probe ? probeGateway(cli, args) : undefined,
+    ]);
+    const target = probe?.target ?? (await tcpTarget(cli, args));
+    const runtime = lock.held ? { pid: lock.body?.pid, port: lock.body?.port } : null;
+    if (args.json)
+      return out.data({
+        service: serviceJson(service, look),
+        config: {
+          cli: { path: paths.configPath, exists: settings.exists, problems: settings.problems },
+        },
+        gateway: { bindMode: target.bind, probeUrl: target.url, portSource: target.source },
+        runtime,
+        socket: existsSync(paths.socketPath) ? paths.socketPath : null,
+        ...(probe && { rpc: { ok: probe.reachable, error: probe.error, url: target.url } }),
+        legacyServices: look.older,
+      });
+    const port = runtime?.port ? ` port ${runtime.port}` : "";
+    const rpc = !probe ? "not tried" : probe.reachable ? "ok" : `failed: ${probe.error}`;
+    out.pairs([
+      ...serviceRows(service, look),
+      ["Config (cli)", paths.configPath + (settings.problems.length > 0 ? " (invalid)" : "")],
+      ["File logs", join(paths.logDir, "clawdbot-*.log")],
+      ["Gateway", `bind=${target.bind}`],
+      ["Probe target", shownUrl(target)],
+      ["Runtime", runtime ? `running (pid ${runtime.pid}${port})` : "not running"],
+      ["RPC probe", rpc],
+    ]);
+    printAdvice(service, look, runtime !== null);
+  },
+});
+
+function serviceJson(
+  { manager, system }: Service,
+  { state, definition, findings }: Look,
+): Record<string, unknown> {
+  if (!manager || !state) return { label: null, installed: false, running: false, loaded: false };
+  return {
+    ...serviceFacts(manager, state),
+    system,
+    enabled: state.enabled,
+    command: definition
+      ? {
+          programArguments: shownCommand(definition.command),
+          workingDirectory: definition.workingDirectory ?? null,
+          environment: shownEnvironment(definition.environment),
+          sourcePath: definition.source,
+        }
+      : null,
+    runtime: {
+      status: state.running ? "running" : "stopped",
+      state: state.detail,
+      pid: state.pid ?? null,
+      restarts: state.restarts ?? null,
+      lastExit: state.lastExit ?? null,
+    },
+    linger: state.linger ?? null,
+    problem: state.obstacle ?? null,
+    configAudit: { ok: findings.length === 0, issues: findings },
+    logCommand: manager.advice.log,
+  };
+}
+
+function serviceRows(
+  { manager, system }: Service,
+  { state, definition }: Look,
+): [name: string, value: string][] {
+  if (!manager || !state) return [["Service", "none on this system"]];
+  const loaded = state.enabled ? manager.words.loaded : manager.words.notLoaded;
+  const rows: [string, string][] = [
+    ["Service", `${manager.label}${system ? " of the machine" : ""} (${loaded})`],
+  ];
+  if (!definition) return rows;
+  const { code, signal, at } = state.lastExit ?? {};
+  const ended = signal ? `signal ${signal}` : code === undefined ? "" : `code ${code}`;
+  rows.push(
+    ["Command", shownCommand(definition.command).join(" ")],
+    ["Service file", definition.source],
+    [
+      "Service state",
+      `${state.detail}${state.restarts ? `, restarted ${state.restarts} times` : ""}`,
+    ],
+  );
+  if (definition.workingDirectory) rows.push(["Working dir", definition.workingDirectory]);
+  const environment = Object.entries(shownEnvironment(definition.environment))
+    .filter(([name]) => !["PATH", "HOME"].includes(name))
+    .map(([name, value]) => `${name}=${value}`);
+  if (environment.length > 0) rows.push(["Service env", environment.join(" ")]);
+  if (ended) rows.push(["Last exit", `${ended}${at ? ` at ${at}` : ""}`]);
+  if (state.linger !== undefined) rows.push(["Lingering", state.linger ? "on" : "off"]);
+  rows.push(["Service log", manager.advice.log]);
+  return rows;
+}
+
+function printAdvice({ cli, manager }: Service, look: Look, running: boolean): void {
+  const { out } = cli;
+  const { state, definition, findings, older } = look;
+  const warn = (text: string) => out.line(`${out.paint("yellow", "trouble:")} ${text}`);
+  for (const { code, message } of findings) warn(`${message} (${code})`);
+  if (findings.length > 0) out.line(`To repair it: ${verbLine(cli, "install --force")}`);
+  for (const name of older) warn(`${name} is the service of an older version.`);
+  if (older.length > 0) out.line(`To take it over: ${verbLine(cli, "install")}`);
+  if (state?.obstacle) out.line(`${state.obstacle.message} ${state.obstacle.hint}`);
+  else if (definition && state?.linger === false)
+    out.line(
+      'The gateway ends when you log out. To keep it running: sudo loginctl enable-linger "$(id -un)"',
+    );
+  if (definition && !state?.running && !running) out.line(`To start it: ${verbLine(cli, "start")}`);
+  else if (manager && !definition && !state?.obstacle)
+    out.line(`To run the gateway in the background: ${verbLine(cli, "install")}`);
+}
