@@ -1,10 +1,13 @@
 /**
  * Builds the one executable: `bun build.ts` for this machine, `--all` for every platform, `--outdir <dir>` elsewhere than dist/.
+ * One for Linux carries its own loader and glibc (scripts/portable), so it runs on every distribution; `--plain` leaves that out,
+ * `--libs <dir>` gives the folder with that glibc.
  * Prints name, size, SHA-256 and time of each, and ends with 1 and a remedy when one fails.
  */
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,35 +16,51 @@ import {
   rmSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 
 import pkg from "./package.json";
+import { makePortable } from "./scripts/portable/apply.ts";
 
 /** Bun's x64 builds choose their code paths for the processor at run time, so there are no baseline variants. */
 const TARGETS: Record<string, Bun.Build.CompileTarget> = {
   "linux-x64": "bun-linux-x64",
   "linux-arm64": "bun-linux-arm64",
-  "linux-x64-musl": "bun-linux-x64-musl",
-  "linux-arm64-musl": "bun-linux-arm64-musl",
   "darwin-x64": "bun-darwin-x64",
   "darwin-arm64": "bun-darwin-arm64",
   "windows-x64": "bun-windows-x64",
 };
 
-type Wish = { targets: string[]; outdir: string };
+const OPTIONS = {
+  all: { type: "boolean", default: false },
+  target: { type: "string", multiple: true, default: [] as string[] },
+  outdir: { type: "string", default: "dist" },
+  plain: { type: "boolean", default: false },
+  libs: { type: "string" },
+} satisfies ParseArgsConfig["options"];
+const USAGE = "Use --all, --target <name>, --outdir <dir>, --plain or --libs <dir>.";
 
-function parse(argv: string[]): Wish {
-  const wish: Wish = { targets: [], outdir: "dist" };
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i]!;
-    if (word === "--all") wish.targets = Object.keys(TARGETS);
-    else if (word === "--outdir") wish.outdir = argv[++i] ?? fail("--outdir needs a folder.");
-    else if (word === "--target") wish.targets.push(argv[++i] ?? "");
-    else fail(`Unknown option ${word}. Use --all, --target <name> or --outdir <dir>.`);
-  }
-  const wrong = wish.targets.find((name) => !(name in TARGETS));
+type Wish = {
+  targets: string[];
+  outdir: string;
+  plain: boolean;
+  libs: string | undefined;
+};
+
+function parse(args: string[]): Wish {
+  const values = (() => {
+    try {
+      return parseArgs({ args, options: OPTIONS }).values;
+    } catch (error) {
+      return fail(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    }
+  })();
+  const targets = values.all ? Object.keys(TARGETS) : values.target;
+  const wrong = targets.find((name) => !(name in TARGETS));
   if (wrong !== undefined)
     fail(`Unknown target "${wrong}". There are: ${Object.keys(TARGETS).join(", ")}.`);
-  return wish;
+  if (values.libs !== undefined && !existsSync(values.libs))
+    fail(`The folder of --libs is not there: ${values.libs}.`);
+  return { targets, outdir: values.outdir, plain: values.plain, libs: values.libs };
 }
 
 function fail(message: string): never {
@@ -49,8 +68,11 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-/** `target` undefined: this machine, with the Bun that runs this file. Gives the path of the executable. */
-async function build(target: string | undefined, outdir: string): Promise<string> {
+/** `target` undefined: this machine, with the Bun that runs this file. Gives the path of the executable, and a word on what it needs. */
+async function build(
+  target: string | undefined,
+  { outdir, plain, libs }: Wish,
+): Promise<{ path: string; needs: string }> {
   const suffix = target ? `-${target}` : "";
   const windows = target ? target.startsWith("windows") : process.platform === "win32";
   const name = `clawdbot${suffix}${windows ? ".exe" : ""}`;
@@ -82,18 +104,36 @@ async function build(target: string | undefined, outdir: string): Promise<string
     });
     for (const log of result.logs) process.stderr.write(`${String(log)}\n`);
     if (!existsSync(outfile)) throw new Error(`Bun made no file at ${outfile}.`);
+    const linux = target ? target.startsWith("linux") : process.platform === "linux";
+    const needs = linux && !plain ? portable(outfile, target ?? "this machine", libs) : "";
     chmodSync(outfile, 0o755);
     const finished = join(resolve(outdir), name);
     // In one step, so that whoever starts it meanwhile gets the old one or the new one, whole.
     renameSync(outfile, finished);
-    return finished;
+    return { path: finished, needs };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+function portable(path: string, name: string, libs: string | undefined): string {
+  const done = makePortable(path, libs);
+  if ("glibc" in done) return `portable, glibc ${done.glibc}`;
+  process.stderr.write(
+    `${name} is built plain: ${done.why}\nIt runs where glibc 2.17 or newer is; not on Alpine, NixOS or in an empty image.\n`,
+  );
+  return "plain";
+}
+
+/** dist/index.js: what the guides' `node dist/index.js` runs, a small program that hands over to the executable beside it. */
+function copyShim(outdir: string): void {
+  const shim = join(import.meta.dir, "scripts/npm/index.js");
+  if (existsSync(shim)) copyFileSync(shim, join(outdir, "index.js"));
+}
+
 async function main(): Promise<void> {
-  const { targets, outdir } = parse(process.argv.slice(2));
+  const wish = parse(process.argv.slice(2));
+  const { targets, outdir } = wish;
   if (Bun.version !== pkg.devDependencies.bun)
     fail(
       `This is Bun ${Bun.version}; the build needs ${pkg.devDependencies.bun}. Run: npx -y bun@${pkg.devDependencies.bun} run build`,
@@ -104,18 +144,21 @@ async function main(): Promise<void> {
     const name = target ?? "this machine";
     const started = performance.now();
     try {
-      const path = await build(target, outdir);
+      const { path, needs } = await build(target, wish);
       const bytes = readFileSync(path);
       const size = `${(bytes.length / 1024 / 1024).toFixed(1)} MB`;
       const sum = createHash("sha256").update(bytes).digest("hex");
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      process.stdout.write(`${path}  ${size}  sha256 ${sum}  ${seconds} s\n`);
+      process.stdout.write(
+        `${path}  ${size}  sha256 ${sum}  ${seconds} s  ${needs}`.trimEnd() + "\n",
+      );
     } catch (cause) {
       failed.push(name);
       const reasons = cause instanceof AggregateError ? cause.errors : [cause];
       process.stderr.write(`${name} failed:\n${reasons.map(String).join("\n")}\n`);
     }
   }
+  copyShim(outdir);
   if (failed.length === 0) return;
   fail(
     `Not built: ${failed.join(", ")}. If a download failed, check the network (Bun fetches the runtime of another platform once); if an import failed, run \`bun install\`.`,
