@@ -1,0 +1,5 @@
+# `pkgs.clawdbot`, under its other name too.
+final: _prev: {
+  inherit (import ./. { pkgs = final; }) clawdbot clawdbot-from-source;
+  openclaw = final.clawdbot;
+}
