@@ -3,7 +3,7 @@
  * Installs what it needs (Chromium through apt, where that can be had) and ends with the plain line `N passed, N failed`.
  * `bun test/run.ts unit` runs only what needs neither the binary nor a browser.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -46,6 +46,12 @@ async function suite(name: string, paths: string[], timeoutMs: number): Promise<
   say(`== ${name}: ${tests - failures - skipped} passed, ${failures} failed, ${skipped} skipped`);
 }
 
+const deploy = () =>
+  readdirSync("test/deploy", { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+
 async function findChromium(): Promise<boolean> {
   const found = () =>
     ["chromium", "chromium-browser", "google-chrome"].some((name) => Bun.which(name));
@@ -72,6 +78,8 @@ try {
     "test/flow",
     "test/channels",
     "test/compat",
+    "test/deploy/checklist.test.ts",
+    "test/deploy/guides/blocks.test.ts",
   ];
   await suite(
     "fast",
@@ -79,8 +87,11 @@ try {
     20_000,
   );
   if (only !== "unit" && (await check("build", [bun, "build.ts"]))) {
+    const chromium = await findChromium();
     await suite("e2e", ["./test/e2e"], 300_000);
-    if (await findChromium()) await suite("browser", ["./test/browser"], 120_000);
+    // One run each: they start engines and machines of their own, and one that fails must not take the others with it.
+    for (const part of deploy()) await suite(part, [`./test/deploy/${part}`], 900_000);
+    if (chromium) await suite("browser", ["./test/browser"], 120_000);
     else {
       total.skipped++;
       say(
