@@ -20,15 +20,9 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 
 import pkg from "./package.json";
 import { makePortable } from "./scripts/portable/apply.ts";
+import { binaryName, type Target, TARGETS } from "./scripts/targets.ts";
 
-/** Bun's x64 builds choose their code paths for the processor at run time, so there are no baseline variants. */
-const TARGETS: Record<string, Bun.Build.CompileTarget> = {
-  "linux-x64": "bun-linux-x64",
-  "linux-arm64": "bun-linux-arm64",
-  "darwin-x64": "bun-darwin-x64",
-  "darwin-arm64": "bun-darwin-arm64",
-  "windows-x64": "bun-windows-x64",
-};
+const NAMES = TARGETS.map(({ id }) => id);
 
 const OPTIONS = {
   all: { type: "boolean", default: false },
@@ -40,7 +34,7 @@ const OPTIONS = {
 const USAGE = "Use --all, --target <name>, --outdir <dir>, --plain or --libs <dir>.";
 
 type Wish = {
-  targets: string[];
+  targets: Target[];
   outdir: string;
   plain: boolean;
   libs: string | undefined;
@@ -54,13 +48,19 @@ function parse(args: string[]): Wish {
       return fail(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     }
   })();
-  const targets = values.all ? Object.keys(TARGETS) : values.target;
-  const wrong = targets.find((name) => !(name in TARGETS));
-  if (wrong !== undefined)
-    fail(`Unknown target "${wrong}". There are: ${Object.keys(TARGETS).join(", ")}.`);
+  const targets = values.target.map(
+    (name) =>
+      TARGETS.find(({ id }) => id === name) ??
+      fail(`Unknown target "${name}". There are: ${NAMES.join(", ")}.`),
+  );
   if (values.libs !== undefined && !existsSync(values.libs))
     fail(`The folder of --libs is not there: ${values.libs}.`);
-  return { targets, outdir: values.outdir, plain: values.plain, libs: values.libs };
+  return {
+    targets: values.all ? TARGETS : targets,
+    outdir: values.outdir,
+    plain: values.plain,
+    libs: values.libs,
+  };
 }
 
 function fail(message: string): never {
@@ -70,12 +70,11 @@ function fail(message: string): never {
 
 /** `target` undefined: this machine, with the Bun that runs this file. Gives the path of the executable, and a word on what it needs. */
 async function build(
-  target: string | undefined,
+  target: Target | undefined,
   { outdir, plain, libs }: Wish,
 ): Promise<{ path: string; needs: string }> {
-  const suffix = target ? `-${target}` : "";
-  const windows = target ? target.startsWith("windows") : process.platform === "win32";
-  const name = `clawdbot${suffix}${windows ? ".exe" : ""}`;
+  const os = target?.os ?? process.platform;
+  const name = target ? binaryName(target) : `clawdbot${os === "win32" ? ".exe" : ""}`;
   // The bundler also leaves the source maps beside the executable, which has them inside already.
   const scratch = mkdtempSync(join(resolve(outdir), ".build-"));
   const outfile = join(scratch, name);
@@ -91,7 +90,7 @@ async function build(
       // Stack traces in bug reports name files and lines.
       sourcemap: "linked",
       compile: {
-        ...(target && { target: TARGETS[target]! }),
+        ...(target && { target: `bun-${target.id}` }),
         outfile,
         // Code that runs once at start is not worth compiling: a fifth of the start (measured). `gateway` sets it back to 1.
         jitPolicy: 8,
@@ -104,8 +103,7 @@ async function build(
     });
     for (const log of result.logs) process.stderr.write(`${String(log)}\n`);
     if (!existsSync(outfile)) throw new Error(`Bun made no file at ${outfile}.`);
-    const linux = target ? target.startsWith("linux") : process.platform === "linux";
-    const needs = linux && !plain ? portable(outfile, target ?? "this machine", libs) : "";
+    const needs = os === "linux" && !plain ? portable(outfile, nameOf(target), libs) : "";
     chmodSync(outfile, 0o755);
     const finished = join(resolve(outdir), name);
     // In one step, so that whoever starts it meanwhile gets the old one or the new one, whole.
@@ -115,6 +113,8 @@ async function build(
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+const nameOf = (target: Target | undefined): string => target?.id ?? "this machine";
 
 function portable(path: string, name: string, libs: string | undefined): string {
   const done = makePortable(path, libs);
@@ -127,8 +127,7 @@ function portable(path: string, name: string, libs: string | undefined): string 
 
 /** dist/index.js: what the guides' `node dist/index.js` runs, a small program that hands over to the executable beside it. */
 function copyShim(outdir: string): void {
-  const shim = join(import.meta.dir, "scripts/npm/index.js");
-  if (existsSync(shim)) copyFileSync(shim, join(outdir, "index.js"));
+  copyFileSync(join(import.meta.dir, "scripts/npm/index.js"), join(outdir, "index.js"));
 }
 
 async function main(): Promise<void> {
@@ -141,7 +140,7 @@ async function main(): Promise<void> {
   mkdirSync(outdir, { recursive: true });
   const failed: string[] = [];
   for (const target of targets.length > 0 ? targets : [undefined]) {
-    const name = target ?? "this machine";
+    const name = nameOf(target);
     const started = performance.now();
     try {
       const { path, needs } = await build(target, wish);

@@ -269,12 +269,6 @@ get_image() {
     "Is there room? df -h /var/lib/docker" "Is there a network? Without one: ./docker-setup.sh --offline"
 }
 
-# The words that the image's own program lists under Commands, for a command or for all. Empty when it cannot be asked.
-list_commands() {
-  docker run --rm --network none --entrypoint node "$VALUE_IMAGE" dist/index.js "$@" --help 2>/dev/null |
-    awk '/^[^ ]/ { on = 0 } /^Commands:/ { on = 1 } on && /^  [a-z]/ { print }' || true
-}
-
 # --- onboarding and hints --------------------------------------------------------------------------------------------
 
 onboard() {
@@ -287,45 +281,24 @@ onboard() {
     say "+ docker compose run --rm --no-deps $CLI onboard --no-install-daemon, when there is a terminal to ask on"
     return 0
   fi
-  case $'\n'$COMMANDS in
-    *$'\n''  onboard '*) ;;
-    *) return 0 ;;
-  esac
   if ! [ -t 0 ] || ! [ -t 1 ]; then
     say "No terminal to ask questions on. Later: docker compose run --rm $CLI onboard"
     return 0
   fi
   step "First settings"
-  # What this script has settled is not asked. Only flags that this image's program knows.
-  local help flag
-  help=$(docker run --rm --network none --entrypoint node "$VALUE_IMAGE" dist/index.js onboard --help 2>/dev/null || true)
-  set -- --no-install-daemon
-  for flag in "--skip-daemon " "--mode local" "--gateway-bind $VALUE_GATEWAY_BIND" "--gateway-auth token" "--skip-health "; do
-    case $help in
-      *" ${flag%% *} "*)
-        # shellcheck disable=SC2086 # two words
-        set -- "$@" $flag
-        ;;
-    esac
-  done
-  # Leaving the questions must not leave an old gateway behind.
-  docker compose run --rm --no-deps "$CLI" onboard "$@" ||
+  # What this script has settled is not asked. Leaving the questions must not leave an old gateway behind.
+  docker compose run --rm --no-deps "$CLI" onboard --no-install-daemon --mode local --gateway-bind "$VALUE_GATEWAY_BIND" \
+    --gateway-auth token --skip-health ||
     warn "The first settings were not finished. Later: docker compose run --rm $CLI onboard"
 }
 
 show_hints() {
   [ -z "$DRY_RUN" ] || return 0
+  say "A model: docker compose run --rm $CLI onboard"
   local channels
-  case $'\n'$COMMANDS in
-    *$'\n''  onboard '*)
-      say "A model: docker compose run --rm $CLI onboard"
-      ;;
-  esac
-  case $'\n'$COMMANDS in
-    *$'\n''  channels '*) ;;
-    *) return 0 ;;
-  esac
-  channels=$'\n'$(list_commands channels)
+  # What the program in the image lists under Commands; nothing when it has no channels.
+  channels=$'\n'$(docker run --rm --network none --entrypoint node "$VALUE_IMAGE" dist/index.js channels --help 2>/dev/null |
+    awk '/^[^ ]/ { on = 0 } /^Commands:/ { on = 1 } on && /^  [a-z]/ { print }' || true)
   case $channels in
     *$'\n''  channels login '* | *$'\n''  login '*) say "WhatsApp (shows a QR code): docker compose run --rm $CLI channels login" ;;
   esac
@@ -469,8 +442,6 @@ main() {
   make_folders
   get_image
   give_folders
-  COMMANDS=''
-  [ -n "$DRY_RUN" ] || COMMANDS=$(list_commands)
   onboard
   start_gateway
   wait_until_well

@@ -349,20 +349,6 @@ fetch_file() {
 
 size_of() { wc -c <"$1" | tr -d ' '; }
 
-# The size of a file at an address in bytes; nothing when the server does not say.
-size_at() {
-  case $fetcher in
-    copy) if [ -f "${1#file://}" ]; then size_of "${1#file://}"; fi ;;
-    curl)
-      if [ -n "$loopback" ]; then set -- "$1" --noproxy '*'; else set -- "$1" --proto =https; fi
-      curl --silent --head --fail --location --globoff --max-time 20 "$@" </dev/null 2>/dev/null |
-        sed -n 's/^[Cc]ontent-[Ll]ength: *\([0-9]\{1,15\}\).*/\1/p' | tail -n 1
-      ;;
-  esac
-}
-
-megabytes() { echo "$(($1 / 1048576)).$(($1 % 1048576 * 10 / 1048576)) MB"; }
-
 # is_older <version> <version>: whether the first comes before the second.
 is_older() {
   left=${1%%[-+]*}
@@ -494,8 +480,7 @@ fetch_program() {
   if has gzip; then packed_sum=$(listed_sum "$name.gz"); fi
   if [ -n "$packed_sum" ]; then file=$name.gz; else file=$name; fi
   start_work
-  size=$(size_at "$release/$file" || :)
-  say "Downloading clawdbot $version for $target${size:+ ($(megabytes "$size"))} from $release/$file"
+  say "Downloading clawdbot $version for $target from $release/$file"
   bar=
   if [ -z "$quiet" ] && [ -t 2 ]; then bar=bar; fi
   fetched=$work/$file
@@ -880,18 +865,20 @@ json_value() {
   printf '%s' "${rest%%[,\}]*}"
 }
 
-# Runs the installed program for a profile: cli <profile, or nothing> <words>...
+# A profile is its name, or - for the usual one, of which nothing is said. As an option, and in a sentence:
+profile_option() { [ "$1" = - ] || printf ' --profile %s' "$1"; }
+of_profile() { [ "$1" = - ] || printf ' of profile %s' "$1"; }
+
+# Runs the installed program: cli <profile> <words>...
 cli() {
-  if [ -n "$1" ]; then set -- --profile "$@"; else shift; fi
+  if [ "$1" = - ]; then shift; else set -- --profile "$@"; fi
   "$bin" "$@" </dev/null
 }
 
-has_command() { "$bin" "$1" --help </dev/null >/dev/null 2>&1; }
-
-# The profiles that have a service, `-` for the usual one; by the program for that one, by its files for the others.
+# The profiles that have a service: the usual one by what the program says, the others by their files.
 service_profiles() {
   [ -x "$bin" ] || return 0
-  status=$(cli '' gateway status --json 2>/dev/null || :)
+  status=$(cli - gateway status --json 2>/dev/null || :)
   if [ "$(json_value "$status" service installed)" = true ]; then echo -; fi
   for file in "${HOME-}"/.config/systemd/user/clawdbot-gateway-*.service "${HOME-}"/Library/LaunchAgents/com.clawdbot.gateway.*.plist; do
     [ -f "$file" ] || continue
@@ -935,24 +922,24 @@ restart_service() {
 # Where to read more: the supervisor's own log, as the program knows it.
 log_place() {
   log=$(json_line "$(cli "$1" gateway status --json 2>/dev/null || :)" logCommand)
-  echo "Its log: ${log:+$log, or }clawdbot${1:+ --profile $1} logs"
+  echo "Its log: ${log:+$log, or }clawdbot$(profile_option "$1") logs"
 }
 
 # After an update: the running services get the new version, or the old version comes back.
 restart_services() {
-  for profile in $services; do
-    was=${profile##*:}
-    profile=${profile%:*}
-    [ "$profile" != - ] || profile=
+  for service in $services; do
+    was=${service##*:}
+    profile=${service%:*}
+    name="service$(of_profile "$profile")"
     if [ "$was" = stopped ]; then
-      say "The service${profile:+ of profile $profile} was not running, and stays so. Start it with: clawdbot${profile:+ --profile $profile} gateway start"
+      say "The $name was not running, and stays so. Start it with: clawdbot$(profile_option "$profile") gateway start"
       continue
     fi
-    say "Restarting the service${profile:+ of profile $profile}"
+    say "Restarting the $name"
     if restart_service "$profile"; then continue; fi
     reason=$why
     if [ "$was" = down ]; then
-      warn "the service${profile:+ of profile $profile} is not healthy, as it was before the update: $reason"
+      warn "the $name is not healthy, as it was before the update: $reason"
       warn "$(log_place "$profile")"
       continue
     fi
@@ -964,11 +951,9 @@ roll_back() {
   [ -e "$bin.prev" ] || [ -L "$bin.prev" ] || die "The service is not healthy after the update: $2" "$(log_place "$1")"
   mv -f "$bin.prev" "$bin"
   if [ -f "$work/receipt.old" ]; then mv -f "$work/receipt.old" "$receipt"; else rm -f "$receipt"; fi
-  for profile in $services; do
-    case $profile in *:stopped) continue ;; esac
-    profile=${profile%:*}
-    [ "$profile" != - ] || profile=
-    restart_service "$profile" ||
+  for service in $services; do
+    case $service in *:stopped) continue ;; esac
+    restart_service "${service%:*}" ||
       die "clawdbot $version was not healthy after the restart, and neither is the old version that was put back: $why" \
         "$(log_place "$profile")"
   done
@@ -1005,7 +990,7 @@ remove_all() {
       "Remove it the way it came, for example with: npm uninstall -g clawdbot"
   fi
   remove_services
-  if [ -n "$purge" ] && [ -z "$dry_run" ] && [ -x "$bin" ] && [ "$(service_state '')" = up ]; then
+  if [ -n "$purge" ] && [ -z "$dry_run" ] && [ -x "$bin" ] && [ "$(service_state -)" = up ]; then
     die "A gateway still runs, and would lose its data under its hands." "End it (Ctrl+C in its terminal), then run this again."
   fi
   old_links=$(receipt_list links)
@@ -1043,15 +1028,14 @@ remove_services() {
     return 0
   fi
   for profile in $(service_profiles); do
-    [ "$profile" != - ] || profile=
     if [ -n "$dry_run" ]; then
-      say "Would stop and remove the service${profile:+ of profile $profile}"
+      say "Would stop and remove the service$(of_profile "$profile")"
       continue
     fi
-    say "Removing the service${profile:+ of profile $profile}"
+    say "Removing the service$(of_profile "$profile")"
     cli "$profile" gateway uninstall >"$scratch/said" 2>"$scratch/why" ||
       die "The service could not be removed: $(tail -n 2 "$scratch/why")" \
-        "Nothing else was removed. Try it by hand, then run this again: $bin${profile:+ --profile $profile} gateway uninstall"
+        "Nothing else was removed. Try it by hand, then run this again: $bin$(profile_option "$profile") gateway uninstall"
   done
 }
 
@@ -1163,9 +1147,9 @@ install_all() {
       was_there=1
       [ -f "$receipt" ] || say "The clawdbot that is there came from elsewhere; it is kept as $bin.prev"
       for profile in $(service_profiles); do
-        services="$services $profile:$(service_state "${profile#-}")"
+        services="$services $profile:$(service_state "$profile")"
       done
-      if [ -z "$services" ] && [ "$(service_state '')" = up ]; then runs_elsewhere=1; fi
+      if [ -z "$services" ] && [ "$(service_state -)" = up ]; then runs_elsewhere=1; fi
     fi
   fi
   while IFS= read -r file; do
@@ -1184,8 +1168,8 @@ FILES
   restart_services
   make_links
   write_path
-  if [ -n "$was_there" ] && has_command doctor; then
-    cli '' doctor --non-interactive >"$scratch/said" 2>&1 || warn "clawdbot doctor ended early; run it to see why."
+  if [ -n "$was_there" ]; then
+    cli - doctor --non-interactive >"$scratch/said" 2>&1 || warn "clawdbot doctor ended early; run it to see why."
     say "clawdbot doctor: $(tail -n 1 "$scratch/said")"
   fi
   [ -z "$verify" ] || verify_installed
@@ -1222,7 +1206,7 @@ verify_installed() {
 
 tell_next() {
   [ -z "$quiet" ] || return 0
-  if [ -z "$was_there$same$no_onboard$no_prompt${CI-}" ] && [ -t 1 ] && has_terminal && has_command onboard; then
+  if [ -z "$was_there$same$no_onboard$no_prompt${CI-}" ] && [ -t 1 ] && has_terminal; then
     LC_ALL=$user_locale "$bin" onboard </dev/tty || warn "the set-up ended early; go on with: clawdbot onboard"
     return
   fi

@@ -21,7 +21,7 @@ export function imagesImpossible(): string | undefined {
 }
 
 /** What the last stage of a Dockerfile says, in the words of the image format. */
-export type ImageConfig = {
+type ImageConfig = {
   User?: string;
   WorkingDir?: string;
   Env: string[];
@@ -40,14 +40,21 @@ export type ImageConfig = {
 };
 
 /** @throws Problem for an instruction that this reader does not know: better no image than another one */
-export function readDockerfile(text: string): ImageConfig {
+function readDockerfile(text: string): ImageConfig {
   const config: ImageConfig = {
     Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     Labels: {},
     ExposedPorts: {},
   };
-  for (const { word, rest } of stagesOf(text).at(-1)!) {
+  /** Build arguments at their defaults: what a build without any gets. */
+  const defaults = new Map<string, string>();
+  for (const { word, rest: written } of stagesOf(text).at(-1)!) {
+    const rest = written.replace(/\$\{(\w+)\}/g, (whole, name) => defaults.get(name) ?? whole);
     if (word === "COPY" || word === "FROM") continue;
+    if (word === "ARG") {
+      for (const [name, value] of pairs(rest)) defaults.set(name, value);
+      continue;
+    }
     if (word === "ENV") for (const [name, value] of pairs(rest)) setEnv(config, name, value);
     else if (word === "LABEL") Object.assign(config.Labels, Object.fromEntries(pairs(rest)));
     else if (word === "WORKDIR") config.WorkingDir = rest;
@@ -83,7 +90,7 @@ function stagesOf(text: string): Instruction[][] {
 }
 
 /** The commands that assemble the file system in /out, from /scripts and /clawdbot. */
-export function readCommands(text: string): string[] {
+function readCommands(text: string): string[] {
   const stage = stagesOf(text).find(([from]) => / AS rootfs$/i.test(from!.rest)) ?? [];
   return stage.filter(({ word }) => word === "RUN").map(({ rest }) => rest);
 }

@@ -1,11 +1,11 @@
-/** The release key: Ed25519, the private half as PKCS8 PEM in a file of the maintainer, the public half in install.sh and in the executable. */
+/** The release key: Ed25519, the private half as PKCS8 PEM in a file of the maintainer, the public half in install.sh. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 
 import { Problem } from "./problem.ts";
 
 export type ReleaseKey = {
-  /** Base64 of the public key's SPKI form, one line: what is written into install.sh and into the executable. */
+  /** Base64 of the public key's SPKI form, one line: what is written into install.sh. */
   publicKey: string;
   /** Base64 of the 64-byte signature over `bytes`. */
   sign(bytes: Uint8Array): string;

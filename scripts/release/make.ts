@@ -17,6 +17,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
 import { readCarried } from "../portable/carry.ts";
+import { binaryName, type Target } from "../targets.ts";
 import { imagesImpossible, makeImage } from "./image.ts";
 import { openKey, type ReleaseKey } from "./key.ts";
 import {
@@ -31,7 +32,6 @@ import {
 import type { Options } from "./options.ts";
 import { launcherPackage, systemPackage } from "./packages.ts";
 import { Problem } from "./problem.ts";
-import { binaryName, type Target } from "./targets.ts";
 import { SIGNATURE, SUMS } from "./verify.ts";
 
 const PLACEHOLDER = 'RELEASE_KEY="@RELEASE_KEY@"';
@@ -128,7 +128,7 @@ export async function makeRelease(plan: Plan, say: Progress, signal: AbortSignal
       await releaseTarget(target, plan, made, work, say, signal);
     const launcher = launcherPackage(options.targets, facts.version, facts.epoch);
     made.add({ name: launcher.name, kind: "npm" }, await compress(launcher.tar));
-    say(`${launcher.name}`);
+    say(launcher.name);
     const manifest = finish(plan, made);
     signal.throwIfAborted();
     // Another run may have been faster.
@@ -153,6 +153,10 @@ class Folder {
   add(file: Omit<ReleaseFile, "size" | "sha256">, bytes: Uint8Array, mode = 0o644): void {
     writeFileSync(join(this.path, file.name), bytes, { mode });
     this.files.push({ ...file, size: bytes.length, sha256: sha256(bytes) });
+  }
+
+  sorted(): ReleaseFile[] {
+    return this.files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
 
@@ -204,14 +208,10 @@ async function build(
   const child = Bun.spawn([process.execPath, ...words], {
     cwd: ROOT,
     env: { ...process.env, SOURCE_DATE_EPOCH: String(plan.facts.epoch) },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "pipe"],
     signal,
   });
-  const [, said, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   signal.throwIfAborted();
   if (code !== 0 && /ENOSPC|No space left/i.test(said))
     throw Object.assign(new Error(said), { code: "ENOSPC", path: outdir });
@@ -275,17 +275,13 @@ function finish(plan: Plan, made: Folder): Manifest {
     dirty: facts.dirty,
     built: new Date(facts.epoch * 1000).toISOString(),
     bun: Bun.version,
-    files: made.files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    files: made.sorted(),
   };
   made.add({ name: "manifest.json", kind: "text" }, json(manifest));
-  const lines = made.files.map((file) => ({
-    name: file.name,
-    line: `${file.sha256}  ${file.name}\n`,
-  }));
   const sums = text(
-    lines
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ line }) => line)
+    made
+      .sorted()
+      .map((file) => `${file.sha256}  ${file.name}\n`)
       .join(""),
   );
   writeFileSync(join(made.path, SUMS), sums);

@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+import { type Target, TARGETS } from "../targets.ts";
 import { Problem } from "./problem.ts";
-import { type Target, TARGETS } from "./targets.ts";
 
 export const HELP = `Builds a release: executables, npm packages, image archives, checksums, signature and manifest.
 

@@ -6,9 +6,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import pkg from "../../package.json";
+import type { Target } from "../targets.ts";
 import { ROOT } from "./manifest.ts";
 import { type Entry, makeTar } from "./tar.ts";
-import type { Target } from "./targets.ts";
 
 type Package = { name: string; tar: Uint8Array };
 

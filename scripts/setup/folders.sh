@@ -128,6 +128,15 @@ folders_refused() {
 # Is there anything in a folder? One that may not be read counts as full.
 is_full() { [ -n "$(ls -A -- "$1" 2>/dev/null || echo unreadable)" ]; }
 
+# Is a folder of root's empty, or has one of our containers worked in it? /opt/app and the like must not become an agent's.
+is_ours() {
+  local name
+  for name in clawdbot.json moltbot.json openclaw.json clawdbot.sqlite AGENTS.md .clawdbot; do
+    [ ! -e "$1/$name" ] || return 0
+  done
+  ! is_full "$1"
+}
+
 give_folders() {
   if [ -n "$DRY_RUN" ]; then
     say "+ make sure that uid $IMAGE_UID, which the container runs as, may write to: ${FOLDERS[*]}"
@@ -142,9 +151,9 @@ give_folders() {
   step "Giving the folders to the container's user"
   for folder in "${FOLDERS[@]}"; do
     owner=$(owner_of "$folder")
-    case ${owner%%:*} in
-      "$IMAGE_UID" | 0) continue ;;
-    esac
+    [ "${owner%%:*}" != "$IMAGE_UID" ] || continue
+    # What Docker made for a missing folder, and what an older container wrote as root.
+    if [ "${owner%%:*}" = 0 ] && is_ours "$folder"; then continue; fi
     case $folder in
       "$USER_HOME/.clawdbot" | "$USER_HOME/clawd") ;;
       *)

@@ -182,9 +182,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
   const warnings: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [suffix, { kind }] of Object.entries(PREFIXED) as [string, Row<unknown>][]) {
-    const set = NAMES.map((name) => `${name.toUpperCase()}_${suffix}`).filter((n) =>
-      filled(vars[n]),
-    );
+    const set = spellings(suffix as PrefixedName).filter((name) => filled(vars[name]));
     const [first] = set;
     const other = set.find((name) => filled(vars[name]) !== filled(vars[first!]));
     if (first && other) warnings.push(`${first} and ${other} differ; ${first} is used.`);
@@ -207,14 +205,32 @@ export function withVariables(env: Env, more: Record<string, string>): Env {
   return added.length === 0 ? env : readEnv({ ...env.vars, ...Object.fromEntries(added) });
 }
 
-/** Values of this environment that are secrets, for the redactor: known names, and names that say so. */
+/** True for a variable whose value nobody else should see, by what its name says. */
+export const isSecretName = (name: string): boolean =>
+  /(?:TOKEN|PASSWORD|SECRET|API_KEY|ACCESS_KEY|PRIVATE_KEY|PASSPHRASE|SESSION_KEY|COOKIE|BEDROCK)$/.test(
+    name,
+  );
+
+/** Values of this environment that are secrets, for the redactor. */
 export function secretsOf(env: Env): string[] {
-  const name =
-    /(?:TOKEN|PASSWORD|SECRET|API_KEY|ACCESS_KEY|PRIVATE_KEY|PASSPHRASE|SESSION_KEY|COOKIE)$/;
   return Object.entries(env.vars)
-    .filter(([key, value]) => name.test(key) && (value?.trim().length ?? 0) >= 8)
+    .filter(([name, value]) => isSecretName(name) && (value?.trim().length ?? 0) >= 8)
     .map(([, value]) => value!.trim());
 }
 
 /** The name to tell a user for a prefixed variable: `CLAWDBOT_GATEWAY_TOKEN`. */
 export const envName = (name: PrefixedName): string => `${PRODUCT.toUpperCase()}_${name}`;
+
+/** All names of a prefixed variable; of two that are set the earlier one wins. */
+export const spellings = (name: PrefixedName): string[] =>
+  NAMES.map((brand) => `${brand.toUpperCase()}_${name}`);
+
+/** Sets a prefixed variable, and takes its other names away, which may win. */
+export function setPrefixed(
+  vars: Record<string, string | undefined>,
+  name: PrefixedName,
+  value: string,
+): void {
+  for (const each of spellings(name)) delete vars[each];
+  vars[envName(name)] = value;
+}

@@ -7,7 +7,7 @@ export const ERRORS = {
   config_invalid: {
     wire: "INVALID_REQUEST",
     exit: 78,
-    hint: "Correct the named key, or look at the whole file with `clawdbot config validate`.",
+    hint: "Correct it in the file, then look again with `clawdbot config validate`.",
   },
   config_conflict: {
     wire: "INVALID_REQUEST",
@@ -44,7 +44,7 @@ export const ERRORS = {
   port_taken: {
     wire: "UNAVAILABLE",
     exit: 1,
-    hint: "Choose another port with --port, or free it with --force.",
+    hint: "Choose another port, as in `clawdbot gateway --port 18790`, or end that program with `clawdbot gateway --force`.",
   },
   start_refused: { wire: "INVALID_REQUEST", exit: 1, hint: undefined },
   store_failed: {

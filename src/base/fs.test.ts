@@ -14,7 +14,17 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { atomicWrite, ensureDir, ensurePrivateDir, realPathOf, removeStaleTemps } from "./fs.ts";
+import { errnoOf } from "./errors.ts";
+import {
+  atomicWrite,
+  ensureDir,
+  ensurePrivateDir,
+  lastLines,
+  readTextIfThere,
+  realPathOf,
+  removeStaleTemps,
+  writeCommand,
+} from "./fs.ts";
 
 const root = await mkdtemp(join(tmpdir(), "clawdbot-fs-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -36,6 +46,25 @@ test("a write replaces the whole file with the asked mode and leaves nothing els
   expect(await modeOf(path)).toBe("640");
   expect(await readdir(dir)).toEqual(["a.json"]);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what root writes in somebody's folder is that person's; what was there keeps its owner",
+  async () => {
+    const path = join(dir, "a");
+    const ownerOf = async () => (await stat(path)).uid;
+    await atomicWrite(path, "x");
+    expect(await ownerOf()).toBe(0);
+    await Bun.$`chown 1234:1234 ${dir}`.quiet();
+    await atomicWrite(path, "y");
+    expect(await ownerOf()).toBe(0);
+    await rm(path);
+    await atomicWrite(path, "z");
+    expect(await ownerOf()).toBe(1234);
+    await Bun.$`chown 0:0 ${dir}`.quiet();
+    await atomicWrite(path, "w");
+    expect(await ownerOf()).toBe(1234);
+  },
+);
 
 test("a link stays a link and its target gets the content, also when there was none", async () => {
   await mkdir(join(dir, "real"));
@@ -110,8 +139,24 @@ test("a private folder that others can write to, or that is a link, is refused",
   await mkdir(open);
   await Bun.$`chmod 777 ${open}`.quiet();
   await expect(ensurePrivateDir(open)).rejects.toThrow("others can write to it");
+  // Somebody else's, closed to all others: root has to make one, everybody else finds one.
+  const root = process.getuid?.() === 0;
+  if (root) await Bun.$`install -d -m 700 -o 1234 ${join(dir, "other")}`.quiet();
+  await expect(ensurePrivateDir(root ? join(dir, "other") : "/usr")).rejects.toThrow(
+    "belongs to somebody else",
+  );
   await symlink(own, join(dir, "link"));
   await expect(ensurePrivateDir(join(dir, "link"))).rejects.toThrow("belongs to somebody else");
+});
+
+test("the command that makes a folder writable is its owner's, else root's", async () => {
+  const mine = join(dir, "my own");
+  await mkdir(mine);
+  expect(writeCommand(mine)).toBe(`chmod u+rwx '${mine}'`);
+  // Root can make somebody else's; everybody else finds one.
+  const other = process.getuid?.() === 0 ? join(dir, "other") : "/usr";
+  if (other !== "/usr") await Bun.$`install -d -o 1234 ${other}`.quiet();
+  expect(writeCommand(other)).toStartWith("sudo chown -R ");
 });
 
 test("the real path follows links as far as there is something, and survives a loop", async () => {
@@ -123,4 +168,14 @@ test("the real path follows links as far as there is something, and survives a l
   expect(realPathOf(join(dir, "dangling"))).toBe(join(base, "nowhere.txt"));
   await symlink("loop", join(dir, "loop"));
   expect(realPathOf(join(dir, "loop"))).toEndWith("loop");
+});
+
+test("a text that is not there is empty, and so is the end of a log; a folder in its place is an error of the first", async () => {
+  const log = join(dir, "tail.log");
+  expect(await readTextIfThere(log)).toBe("");
+  expect(await lastLines(log, 2)).toEqual([]);
+  await Bun.write(log, `${"x".repeat(70_000)}\none\n\ntwo\nthree\n`);
+  expect(await lastLines(log, 2)).toEqual(["two", "three"]);
+  expect((await readTextIfThere(log)).length).toBe(70_016);
+  expect(await readTextIfThere(dir).catch(errnoOf)).toBe("EISDIR");
 });

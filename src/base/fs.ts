@@ -1,5 +1,5 @@
 /** Files that must never be half written, and folders that others must not read. */
-import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import {
   chown,
   type FileHandle,
@@ -7,6 +7,7 @@ import {
   mkdir,
   open,
   readdir,
+  readFile,
   rename,
   stat,
   unlink,
@@ -102,6 +103,17 @@ export const shellWord = (text: string): string =>
 export const ownCommand = (path: string, whole = false): string =>
   `chown ${whole ? "-R " : ""}${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0} ${shellWord(path)}`;
 
+/** The command after which this program's user can write to a folder that is there: its owner's, else root's. */
+export function writeCommand(folder: string): string {
+  try {
+    if (statSync(folder).uid === process.getuid?.()) return `chmod u+rwx ${shellWord(folder)}`;
+  } catch (cause) {
+    // In a folder that may not be entered nobody but root can say whose it is.
+    if (errnoOf(cause) !== "EACCES") throw cause;
+  }
+  return `sudo ${ownCommand(folder, true)}`;
+}
+
 /**
  * A file that root makes in somebody else's folder is that person's: the gateway of a container could not read what
  * `docker exec -u 0` or `fly ssh console` wrote into its state otherwise. What was there keeps its owner.
@@ -157,6 +169,31 @@ export async function atomicWrite(
 async function emptied(file: FileHandle): Promise<FileHandle> {
   await file.truncate(0);
   return file;
+}
+
+/** The text of a file; empty when there is none. For small files: it is read whole. */
+export async function readTextIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return "";
+    throw cause;
+  }
+}
+
+/** Longest end of a log that `lastLines` looks at, in bytes. */
+const TAIL_BYTES = 64 * 1024;
+
+/** The last lines of a log, without empty ones; none for a file that is not there or may not be read. */
+export async function lastLines(path: string, count: number): Promise<string[]> {
+  try {
+    const file = Bun.file(path);
+    const tail = await file.slice(Math.max(0, file.size - TAIL_BYTES)).text();
+    return tail.split("\n").filter(Boolean).slice(-count);
+  } catch (cause) {
+    if (errnoOf(cause) === undefined) throw cause;
+    return [];
+  }
 }
 
 /** Removes a file; one that is not there is fine. */

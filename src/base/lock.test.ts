@@ -1,5 +1,13 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -25,6 +33,20 @@ const take = (more?: Partial<LockBody>) => {
   if (!("release" in lock)) throw new Error(`taken by ${JSON.stringify(lock)}`);
   return lock;
 };
+
+test("a lock on a file that was removed between open and lock protects nothing, so it is taken again", () => {
+  const calls: number[] = [];
+  const flock = (file: number) => {
+    // `rm -f`, or another gateway that moves it away, just then.
+    if (calls.push(file) === 1) rmSync(path);
+    return 0;
+  };
+  const lock = acquireLock(path, body({ port: 7 }), flock);
+  if (!("release" in lock)) throw new Error("taken");
+  expect(calls).toHaveLength(2);
+  expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ port: 7 });
+  lock.release();
+});
 
 /** A process that tries to take the lock, tells "held" or the owner's pid, and runs until it is killed. */
 function holder(after = ""): Bun.Subprocess<"ignore", "pipe", "inherit"> {

@@ -127,6 +127,12 @@ export function readLock(
   }
 }
 
+/** Who holds the lock; undefined when nobody does. Its `pid` is 0 when the file does not say. */
+export function lockOwner(path: string): LockBody | undefined {
+  const { held, body } = readLock(path);
+  return held ? (body ?? UNKNOWN) : undefined;
+}
+
 function tryLock(path: string, body: LockBody, flock: Flock | null | undefined): Lock | undefined {
   let grip = grasp(path, flock);
   if (!grip) return undefined;

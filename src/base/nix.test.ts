@@ -29,11 +29,14 @@ test("deploy-041 what Nix owns is refused with the option to change instead", ()
   }
 });
 
-test("deploy-041 a hint with `config set` says that it is refused", () => {
+test("deploy-041 a hint with a command that is refused says what to do instead", () => {
   const hint = "Run `clawdbot config set gateway.mode local`.";
   expect(hintInNixMode(plain, hint)).toBe(hint);
   expect(hintInNixMode(nix, hint)).toStartWith(hint);
   expect(hintInNixMode(nix, hint)).toContain("`programs.clawdbot.config`");
+  expect(hintInNixMode(nix, "clawdbot --profile work onboard")).toBe(nixFix(nix, "config"));
+  expect(hintInNixMode(nix, "clawdbot gateway install --force")).toBe(nixFix(nix, "service"));
+  expect(hintInNixMode(nix, "clawdbot gateway restart")).toBe("clawdbot gateway restart");
   expect(hintInNixMode(nix, "Try again.")).toBe("Try again.");
   expect(hintInNixMode(nix, undefined)).toBeUndefined();
 });

@@ -43,13 +43,24 @@ export function refuseInNixMode(env: Pick<Env, "nixMode">, what: OwnedByNix): vo
 export const nixFix = (env: Pick<Env, "nixMode">, what: OwnedByNix): string | undefined =>
   env.nixMode ? OWNED[what].fix : undefined;
 
-/** A hint with what to do in place of `config set`, which is refused in Nix mode. Called where errors are shown to people. */
+/** What Nix mode refuses, by the words of the command. */
+const REFUSED: Record<string, OwnedByNix> = {
+  "config set": "config",
+  onboard: "config",
+  "gateway install": "service",
+};
+const WORDS = Object.keys(REFUSED).join("|");
+
+/** A hint with what to do in place of a command that is refused in Nix mode. Called where errors and findings are shown to people. */
 export function hintInNixMode(
   env: Pick<Env, "nixMode">,
   hint: string | undefined,
 ): string | undefined {
-  if (!env.nixMode || !hint?.includes(`${PRODUCT} config set`)) return hint;
-  return `${hint} With Nix \`config set\` is refused: ${OWNED.config.fix}`;
+  const named = hint && new RegExp(`${PRODUCT} (?:--profile \\S+ )?(${WORDS})\\b`).exec(hint);
+  if (!env.nixMode || !named) return hint;
+  const [words, refused = ""] = named;
+  const { fix } = OWNED[REFUSED[refused]!];
+  return hint.startsWith(words) ? fix : `${hint} With Nix \`${refused}\` is refused: ${fix}`;
 }
 
 /** The command that a shell did not find, by the end of what it printed; undefined when it does not say so. */

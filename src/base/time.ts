@@ -29,6 +29,22 @@ export const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<bo
     () => false,
   );
 
+/**
+ * Looks again and again until `done` says so; false when it has not within `limitMs`. For what tells nobody when it is finished:
+ * another process, the operating system.
+ */
+export async function waitUntil(
+  done: () => boolean | Promise<boolean>,
+  limitMs: number,
+  everyMs = 100,
+): Promise<boolean> {
+  for (let waited = 0; waited < limitMs; waited += everyMs) {
+    if (await done()) return true;
+    await systemClock.sleep(everyMs);
+  }
+  return false;
+}
+
 /** `45s`, `5m`, `3h`, `2d`: the largest whole unit, for lists and status lines. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

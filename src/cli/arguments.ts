@@ -72,7 +72,7 @@ function unknownFlag(flag: string, specs: ArgSpecs): AppError {
   );
   const near = nearest(flag, [...known, "--help"]);
   return new AppError("usage", `unknown option '${flag}'`, {
-    hint: near ? `Did you mean ${near}?` : "Look at --help for the options.",
+    ...(near && { hint: `Did you mean ${near}?` }),
   });
 }
 

@@ -32,7 +32,7 @@ export function openAsk(out: Out): Ask {
   });
   const lines = createInterface({ input: process.stdin, output: screen, terminal: true });
   const ask = (question: string, { hidden = false } = {}) =>
-    question_(lines, safeText(question), (visible) => (shown = visible), hidden).finally(() => {
+    readAnswer(lines, safeText(question), (visible) => (shown = visible), hidden).finally(() => {
       shown = true;
       if (hidden) out.prompt("\n");
     });
@@ -62,15 +62,14 @@ export function openAsk(out: Out): Ask {
 }
 
 /** The readline callback API, because its promises do not settle when the terminal goes away. */
-function question_(
+function readAnswer(
   lines: Interface,
   text: string,
   show: (visible: boolean) => void,
   hidden: boolean,
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const stop = () =>
-    reject(new AppError("aborted", "Stopped; what was not asked to the end was not changed."));
+  const stop = () => reject(new AppError("aborted", "Stopped; nothing was changed."));
   lines.once("SIGINT", stop);
   lines.once("close", stop);
   lines.question(text, (answer) => resolve(answer.trim()));

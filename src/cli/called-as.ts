@@ -85,13 +85,19 @@ export function standIn(tool: string, words: string[], env: Env, out: Out): numb
  */
 const FORGET = `data:text/javascript;base64,${btoa('delete process["env"].BUN_BE_BUN')}`;
 
+/**
+ * Bun runs the `preload` of a bunfig.toml, and takes over the .env, of the folder it is started in. Node does neither, and whoever
+ * runs `node tool.js` in a cloned repository does not expect it.
+ */
+const NOTHING_FROM_HERE = ["--no-env-file", "--config=/dev/null"];
+
 /** The engine inside this program, in place of it: same process, terminal and exit code. Only of the compiled program on a Unix. */
 function becomeBun(words: string[], env: Env): void {
   if (!Bun.isStandaloneExecutable || process.platform === "win32") return;
   const vars: Record<string, string> = {};
   for (const [name, value] of Object.entries(env.vars))
     if (value !== undefined && !/^(?:BUN_|NODE_OPTIONS$)/.test(name)) vars[name] = value;
-  process.execve?.(process.execPath, ["bun", "--preload", FORGET, ...words], {
+  process.execve?.(process.execPath, ["bun", ...NOTHING_FROM_HERE, "--preload", FORGET, ...words], {
     ...vars,
     BUN_BE_BUN: "1",
   });

@@ -2,8 +2,8 @@
  * Giving up root, for containers that start as it because a disk belongs to it: the state folder and the workspace are given to
  * the user of CLAWDBOT_DROP_UID, then the process becomes that user and cannot go back. Does nothing without the variable.
  */
-import { lchownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { lchownSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 import type { Env } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
@@ -26,11 +26,13 @@ export function dropRoot(
   if (env.dropUid === undefined || process.getuid?.() !== 0) return;
   const owner = parseOwner(env.dropUid);
   attempt(`the folder ${paths.stateDir} cannot be given to it`, owner, () => {
-    // Made now, because the disk they are on may be root's too.
-    mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
-    mkdirSync(paths.workspaceDefault, { recursive: true });
-    giveFolder(paths.stateDir, owner);
-    giveFolder(paths.workspaceDefault, owner);
+    // All are asked before one is given, because giving changes whose the links inside are.
+    const ours = [paths.stateDir, paths.workspaceDefault].filter((path) => !ledByOthers(path));
+    for (const path of ours) {
+      // Made now, because the disk they are on may be root's too.
+      mkdirSync(path, { recursive: true, mode: path === paths.stateDir ? 0o700 : 0o777 });
+      giveFolder(path, owner);
+    }
   });
   attempt("the process cannot become that user", owner, () => {
     process.setgroups?.([]);
@@ -63,6 +65,29 @@ function attempt(what: string, { uid, gid }: Owner, work: () => void): void {
       },
     );
   }
+}
+
+/** The kernel follows as many. */
+const LINKS_MAX = 40;
+
+/**
+ * Whether a link on the way was made by somebody else than root: the agent could lay one where its workspace was, to a folder of
+ * the system, and would be given that at the next start.
+ */
+function ledByOthers(path: string, links = 0): boolean {
+  let place = "/";
+  const parts = resolve(path).split("/").filter(Boolean);
+  for (const [at, part] of parts.entries()) {
+    const next = join(place, part);
+    const found = lstatSync(next, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) {
+      if (found.uid !== 0 || links === LINKS_MAX) return true;
+      const target = resolve(place, readlinkSync(next), ...parts.slice(at + 1));
+      return ledByOthers(target, links + 1);
+    }
+    place = next;
+  }
+  return false;
 }
 
 /** Gives the folder and what root owns inside; what is somebody else's stays so. Links are changed themselves, never what they point to; other disks are left out. */

@@ -1,6 +1,5 @@
 /** A secret on the command line is in every user's `ps`. The program replaces itself by one that has it in its environment. */
-import { NAMES, PRODUCT } from "../base/brand.ts";
-import type { Env } from "../base/env.ts";
+import { type Env, setPrefixed } from "../base/env.ts";
 
 type Secrets = { token?: string | undefined; password?: string | undefined };
 
@@ -24,13 +23,8 @@ export function hideSecrets({ token, password }: Secrets, env: Env): void {
   if ((!token && !password) || !Bun.isStandaloneExecutable || process.platform === "win32") return;
   const vars: Record<string, string> = {};
   for (const [name, value] of Object.entries(env.vars)) if (value !== undefined) vars[name] = value;
-  const give = (purpose: string, secret: string | undefined) => {
-    if (!secret) return;
-    for (const name of NAMES) delete vars[`${name.toUpperCase()}_${purpose}`];
-    vars[`${PRODUCT.toUpperCase()}_${purpose}`] = secret;
-  };
-  give("GATEWAY_TOKEN", token);
-  give("GATEWAY_PASSWORD", password);
+  if (token) setPrefixed(vars, "GATEWAY_TOKEN", token);
+  if (password) setPrefixed(vars, "GATEWAY_PASSWORD", password);
   const words = withoutSecrets(process.argv.slice(2));
   process.execve?.(process.execPath, [process.argv0, ...words], vars);
 }

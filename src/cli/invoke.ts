@@ -2,9 +2,10 @@
 import { runCommand } from "citty";
 
 import type { Env } from "../base/env.ts";
+import { AppError } from "../base/errors.ts";
 import { findPaths } from "../base/paths.ts";
 import { readWords } from "./arguments.ts";
-import type { Cli } from "./command.ts";
+import type { ArgSpecs, Cli } from "./command.ts";
 import { COMMANDS, commandsBelow } from "./commands.ts";
 import { showCommandHelp } from "./help.ts";
 import type { Out } from "./out.ts";
@@ -28,7 +29,7 @@ export async function invoke(invocation: Invocation): Promise<number> {
     showCommandHelp(out, name, path, command, commandsBelow(path));
     return 0;
   }
-  const canonical = readWords(words, command.args);
+  const canonical = wordsOf(invocation, command.args);
   for (const warning of env.warnings) out.note(warning);
   const cli: Cli = {
     name,
@@ -39,6 +40,16 @@ export async function invoke(invocation: Invocation): Promise<number> {
   };
   const { result } = await runCommand(command.citty, { rawArgs: canonical, data: cli });
   return typeof result === "number" ? result : 0;
+}
+
+/** What is wrong with the words is said together with where the right ones are. */
+function wordsOf({ name, path, words }: Invocation, specs: ArgSpecs): string[] {
+  try {
+    return readWords(words, specs);
+  } catch (cause) {
+    if (!(cause instanceof AppError) || cause.hint) throw cause;
+    throw new AppError(cause.code, cause.message, { hint: `To see how: ${name} ${path} --help` });
+  }
 }
 
 function asksForHelp(words: string[]): boolean {

@@ -2,8 +2,7 @@
  * Nix mode by the macOS app's switch: programs with windows, and what they start, do not see the shell's variables, so the guides set
  * `defaults write com.clawdbot.mac clawdbot.nixMode -bool true` instead. Read only on macOS and only when no variable decides.
  */
-import { NAMES } from "../base/brand.ts";
-import { type Env, envName, readEnv } from "../base/env.ts";
+import { type Env, envName, readEnv, spellings } from "../base/env.ts";
 
 const DOMAIN = "com.clawdbot.mac";
 const KEY = "clawdbot.nixMode";
@@ -16,7 +15,7 @@ const PATIENCE_MS = 2000;
  */
 export function withNixDefault(env: Env, platform: NodeJS.Platform = process.platform): Env {
   if (platform !== "darwin") return env;
-  if (NAMES.some((name) => env.raw(`${name.toUpperCase()}_NIX_MODE`))) return env;
+  if (spellings("NIX_MODE").some((name) => env.raw(name))) return env;
   const PATH = env.raw("PATH") ?? "/usr/bin:/bin";
   const program = Bun.which("defaults", { PATH });
   if (!program) return env;

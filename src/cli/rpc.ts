@@ -9,6 +9,7 @@ import type { ErrorCode } from "../base/errors.ts";
 import { AppError, ERRORS } from "../base/errors.ts";
 import { readLock } from "../base/lock.ts";
 import { platformPort } from "../base/platform.ts";
+import { inList, parseIp } from "../gateway/access/ip.ts";
 import type { Methods } from "../gateway/methods/index.ts";
 import type { Hello } from "../protocol/client.ts";
 import { RpcClient, RpcError } from "../protocol/client.ts";
@@ -178,9 +179,24 @@ const pick = (token: string | undefined, password: string | undefined): Secrets 
   ...(password && { password }),
 });
 
-/** People paste the address of the page. */
+/** Networks where nobody between here and there is a stranger: this machine, a home's or a company's, Tailscale's. */
+const NEARBY = [
+  ...["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
+  ...["100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"],
+];
+/** A name without a dot is one of the local network, as in Compose. */
+const isNearby = (host: string): boolean =>
+  parseIp(host)
+    ? inList(host, NEARBY)
+    : !host.includes(".") || /\.(?:localhost|local|lan|internal|home\.arpa|ts\.net)$/.test(host);
+
+/** People paste the address of the page. Throws usage for what is no address, and for a public one without TLS. */
 function socketUrl(url: string, source = "--url"): string {
   const address = URL.parse(url.replace(/^http/i, "ws"));
+  if (address?.protocol === "ws:" && !isNearby(address.hostname))
+    throw new AppError("usage", `${source} would send your token over the internet unprotected.`, {
+      hint: `Use wss://${address.host}, or an SSH tunnel to the gateway's port and ws://127.0.0.1.`,
+    });
   if (address && /^wss?:$/.test(address.protocol)) return address.href;
   throw new AppError("usage", `Invalid ${source} "${url}"`, {
     hint: "It looks like ws://host:18789 or wss://host.",
@@ -270,8 +286,12 @@ function answerError(error: RpcError, target: Target, cli: Cli, where: boolean):
       : `gateway closed (${closed} ${CLOSE_HINT[closed] ?? "closed"}): ${reason}`;
   const code = error.shape.code === "INVALID_REQUEST" ? "bad_request" : "gateway_unreachable";
   if (code === "bad_request") return new AppError(code, error.message);
+  const local = target.source.startsWith("local");
   return new AppError(code, [what, ...(where ? whereLines(target, cli) : [])].join("\n"), {
-    hint: `Start it with \`${cli.name}${cli.profileFlag} gateway\`.`,
+    // Something takes connections there, so there may be nothing to start.
+    hint: local
+      ? `Is it a gateway that listens there? To find out: ${cli.name}${cli.profileFlag} doctor`
+      : "Check the address, and that the gateway runs there.",
     details: { target: target.url, source: target.source },
   });
 }

@@ -1,7 +1,6 @@
 /** From the words on the command line to an exit code: global options, which command, and what a failure looks like. */
-import { NAMES, PRODUCT, VERSION } from "../base/brand.ts";
-import type { Env } from "../base/env.ts";
-import { readEnv } from "../base/env.ts";
+import { PRODUCT, VERSION } from "../base/brand.ts";
+import { type Env, envName, readEnv, setPrefixed } from "../base/env.ts";
 import { AppError, ERRORS, toAppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { hintInNixMode } from "../base/nix.ts";
@@ -77,7 +76,9 @@ function findCommand(words: string[]): string {
   const known = first in COMMANDS ? below : Object.keys(commandsBelow(""));
   const near = nearest(wrong, [...known, "help"]);
   throw new AppError("usage", `unknown command '${safeText(wrong)}'`, {
-    hint: near ? `Did you mean ${near}?` : "Look at --help for the commands.",
+    hint: near
+      ? `Did you mean ${near}?`
+      : `To see them all: ${[PRODUCT, ...(first in COMMANDS ? [first] : []), "--help"].join(" ")}`,
   });
 }
 
@@ -124,10 +125,9 @@ function withProfile(env: Env, { profile, noColour }: Globals): Env {
   const vars = { ...env.vars };
   if (noColour) vars.NO_COLOR = "1";
   if (profile) {
-    for (const name of NAMES) delete vars[`${name.toUpperCase()}_PROFILE`];
-    vars[`${PRODUCT.toUpperCase()}_PROFILE`] = profile;
+    setPrefixed(vars, "PROFILE", profile);
     if (profile === "dev" && env.gatewayPort === undefined)
-      vars[`${PRODUCT.toUpperCase()}_GATEWAY_PORT`] = DEV_PORT;
+      vars[envName("GATEWAY_PORT")] = DEV_PORT;
   }
   return readEnv(vars);
 }

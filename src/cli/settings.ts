@@ -2,6 +2,7 @@
 import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
 import { loadConfig } from "../config/load.ts";
+import { describe } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { peekGeneratedToken } from "../gateway/secret.ts";
 
@@ -22,9 +23,7 @@ export async function loadSettings(env: Env, paths: Paths): Promise<Settings> {
   return {
     config: loaded.config,
     exists: loaded.exists,
-    problems: loaded.errors.map(({ path, message, line }) =>
-      [path || "file", message, line ? `(line ${line})` : ""].filter(Boolean).join(" "),
-    ),
+    problems: loaded.errors.map(describe),
     env: loaded.env,
     generatedToken: () => peekGeneratedToken(paths.stateDir),
   };

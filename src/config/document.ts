@@ -270,7 +270,8 @@ class Reader {
 
 /** Says nothing of the word itself: it may be a secret that lost its quotes. */
 const NO_QUOTES = "A word without quotes stands where a value should be";
-const CUT_OFF = "It looks cut off; restore it from a backup (`.bak`).";
+/** Of a file that ends too early; `doctor` knows it, and says more. */
+export const CUT_OFF = "It looks cut off; `clawdbot doctor` says how to get it back.";
 
 const codePoint = (text: string, at: number): string => {
   const point = text.codePointAt(at);

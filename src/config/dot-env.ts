@@ -1,10 +1,9 @@
 /** Keeps a secret in `<state>/.env`: the place for keys that neither the config nor a service file should hold. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 
 import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir } from "../base/fs.ts";
+import { atomicWrite, ensureDir, readTextIfThere } from "../base/fs.ts";
 
 /** What can stand there without quotes, so that every reader of such files means the same. Covers all vendors' keys. */
 const PLAIN = /^[\w.\-+/=:~@%!]+$/;
@@ -26,7 +25,7 @@ export async function setDotEnv(stateDir: string, name: string, value: string): 
   const path = join(stateDir, ".env");
   try {
     await ensureDir(stateDir);
-    const before = await textOf(path);
+    const before = await readTextIfThere(path);
     if (parseEnv(before)[name] === value) return path;
     const line = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=.*(?:\\r?\\n|$)`, "gm");
     const rest = before.replace(line, "");
@@ -37,14 +36,5 @@ export async function setDotEnv(stateDir: string, name: string, value: string): 
     const code = errnoOf(cause) ?? "";
     if (!["EACCES", "EPERM", "EROFS", "EISDIR"].includes(code)) throw cause;
     throw new AppError("store_failed", `${path} cannot be written (${code}).`, { cause });
-  }
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return "";
-    throw cause;
   }
 }

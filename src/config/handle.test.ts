@@ -55,6 +55,7 @@ test("when asked for, the last good config is used, the broken one is copied asi
   });
   expect(await Bun.file(handle.recovered!.setAside!).text()).toBe(broken);
   expect(handle.recovered!.setAside).toMatch(/clawdbot\.json\.rejected\.[\dTZ-]+$/);
+  expect(statSync(handle.recovered!.setAside!).mode & 0o777).toBe(0o600);
   const said = lines.find((line) => line.level === "error");
   expect(said?.data).toMatchObject({
     notInForce: "gateway.port, tools",

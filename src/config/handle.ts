@@ -10,7 +10,7 @@ import type { Env } from "../base/env.ts";
 import { type AppError, errnoOf } from "../base/errors.ts";
 import { removeStaleTemps } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
-import { nixFix } from "../base/nix.ts";
+import { nixFix, refuseInNixMode } from "../base/nix.ts";
 import { otherConfigs, type Paths } from "../base/paths.ts";
 import { type Clock, systemClock } from "../base/time.ts";
 import { type Change, editText } from "./edit.ts";
@@ -22,7 +22,7 @@ import { planReload, type ReloadPlan } from "./reload.ts";
 import type { Config } from "./schema.ts";
 import { type ConfigSnapshot, snapshotOf } from "./snapshot.ts";
 import { watchFiles } from "./watch.ts";
-import { loadOrMake, refuseNix, writeConfig } from "./write.ts";
+import { loadOrMake, writeConfig } from "./write.ts";
 
 export type OpenOptions = {
   env: Env;
@@ -237,7 +237,7 @@ export async function editFile(
   changes: readonly Change[],
 ): Promise<{ loaded: Loaded; changed: string[] }> {
   const base = await loadConfig(options);
-  refuseNix(base);
+  refuseInNixMode(base.env, "config");
   const { changed } = editText(base, changes);
   if (changed.length === 0) return { loaded: base, changed: [] };
   const { text } = editText(base, [...changes, ...stamp(base, now)]);

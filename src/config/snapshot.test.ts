@@ -40,6 +40,32 @@ test("no secret is in the snapshot, in whatever part of it; everything else is",
   expect(view.hash).toBe(new Bun.CryptoHasher("sha256").update(TEXT).digest("hex"));
 });
 
+test("a secret that was written as a number is one, valid or not", async () => {
+  using home = makeHome();
+  home.write(
+    `{ gateway: { auth: { password: 918273645 } }, channels: { x: { apiKey: 918273645, n: 5 } } }`,
+  );
+  const view = snapshotOf(await loadConfig(home.where));
+  expect(JSON.stringify(view)).not.toContain("918273645");
+  expect(view.parsed).toMatchObject({ channels: { x: { apiKey: REDACTED, n: 5 } } });
+});
+
+test("what a variable holds is hidden wherever it is used; its name is shown", async () => {
+  using home = makeHome({ PW: "sekret-from-outside", DIR: "sekret-folder" });
+  home.write(
+    '{ ui: { assistant: { name: "${PW}" } }, agents: { list: [{ id: "a", name: "x ${DIR} y" }] } }',
+  );
+  const loaded = await loadConfig(home.where);
+  expect(loaded.config?.ui.assistant.name).toBe("sekret-from-outside");
+  const view = snapshotOf(loaded);
+  expect(JSON.stringify(view)).not.toContain("sekret");
+  expect(view.config).toMatchObject({
+    ui: { assistant: { name: REDACTED } },
+    agents: { list: [{ id: "a", name: REDACTED }] },
+  });
+  expect(view.parsed).toMatchObject({ ui: { assistant: { name: "${PW}" } } });
+});
+
 test("a text that cannot be parsed is not shown at all: a secret may stand anywhere in it", async () => {
   using home = makeHome();
   home.write('{ gateway: { auth: { token: "sekret" ');

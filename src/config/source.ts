@@ -79,7 +79,8 @@ function decode(path: string, bytes: Uint8Array, mode: number): Read {
   return { kind: "text", doc: { name: path, text }, bytes, mode };
 }
 
-const DAMAGED = "It looks damaged; restore it from a backup (`.bak`).";
+/** Of a file that is no text; `doctor` knows it, and says more. */
+export const DAMAGED = "It looks damaged; `clawdbot doctor` says how to get it back.";
 const lineAt = (text: string, offset: number) => text.slice(0, offset).split("\n").length;
 
 function isUtf8(bytes: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, readlinkSync, renameSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, readlinkSync, renameSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Home, makeHome } from "../../test/config-home.ts";
@@ -20,7 +20,10 @@ test("a first write makes the folder and the file for this user only", async () 
 test("five backups are kept, the newest first, all for this user only", async () => {
   using home = makeHome();
   chmodSync(home.write("{ ui: { assistant: { name: '0' } } }"), 0o644);
-  for (let i = 1; i <= 7; i++) await write(home, `{ ui: { assistant: { name: '${i}' } } }`);
+  await write(home, "{ ui: { assistant: { name: '1' } } }");
+  // The present file may have been made by hand, for everybody to read.
+  expect(mode(`${home.paths.configPath}.bak`)).toBe("600");
+  for (let i = 2; i <= 7; i++) await write(home, `{ ui: { assistant: { name: '${i}' } } }`);
   const names = [
     "clawdbot.json",
     ...["", ".1", ".2", ".3", ".4"].map((n) => `clawdbot.json.bak${n}`),
@@ -38,6 +41,18 @@ test("five backups are kept, the newest first, all for this user only", async ()
     names.map(() => "600"),
   );
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what root changes stays the gateway's to read, backups too",
+  async () => {
+    using home = makeHome();
+    const { stateDir, configPath } = home.paths;
+    home.write("{}");
+    for (const path of [stateDir, configPath]) chownSync(path, 1234, 1234);
+    await write(home, "{ ui: { assistant: { name: '1' } } }");
+    for (const path of [configPath, `${configPath}.bak`]) expect(statSync(path).uid).toBe(1234);
+  },
+);
 
 test("a text that would not work is not written", async () => {
   using home = makeHome();

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 
 import type { Env } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir, giveToOwner, ownCommand, realPathOf } from "../base/fs.ts";
+import { atomicWrite, ensureDir, giveToOwner, realPathOf, writeCommand } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
 import { refuseInNixMode } from "../base/nix.ts";
 import type { Paths } from "../base/paths.ts";
@@ -43,7 +43,7 @@ export async function writeConfig({
   whole = false,
   force = false,
 }: WriteOptions): Promise<Loaded> {
-  refuseNix(base);
+  refuseInNixMode(base.env, "config");
   const next = await loadConfig({ env, paths, text, strictVariables });
   refuseWorse(base, next);
   if (whole && !force) refuseClobber(base, next, text);
@@ -57,22 +57,25 @@ export async function writeConfig({
     const code = errnoOf(cause);
     if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw cause;
     throw new AppError("store_failed", `${paths.configPath} cannot be written.`, {
-      hint: `Give the folder to the user of this program: sudo ${ownCommand(dirname(paths.configPath), true)}`,
+      hint:
+        code === "EROFS"
+          ? "It is on a read-only file system: set CLAWDBOT_CONFIG_PATH to a file elsewhere."
+          : `Make the folder writable for the user of this program: ${writeCommand(dirname(paths.configPath))}`,
       cause,
     });
   }
   return next;
 }
 
-/** The environment of a loaded config counts the variables that the config itself sets. Throws forbidden. */
-export const refuseNix = ({ env }: Pick<Loaded, "env">): void => refuseInNixMode(env, "config");
-
 /** A config that works must go on working; one that does not may be mended step by step, but not made worse. */
 function refuseWorse(base: Loaded, next: Loaded): void {
   const key = ({ path, message }: Problem) => `${path}\0${message}`;
   const known = new Set(base.errors.map(key));
   const fresh = next.root ? next.errors.filter((error) => !known.has(key(error))) : next.errors;
-  if (fresh.length > 0) throw configInvalid(next.path, fresh, { lead: "Nothing was changed." });
+  if (fresh.length > 0) {
+    const fix = fresh[0]!.hint ? undefined : "Give another value.";
+    throw configInvalid(next.path, fresh, { lead: "Nothing was changed.", fix });
+  }
 }
 
 function refuseClobber(base: Loaded, next: Loaded, text: string): void {

@@ -5,7 +5,7 @@
 import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Loaded } from "../config/load.ts";
-import type { ServiceState } from "../service/service.ts";
+import type { Finding as ServiceFinding, ServiceState } from "../service/service.ts";
 
 /** `critical`: others can get in, or data is at risk. `error`: it does not work. `warning`: it will not, or not well. `info`: good to know. */
 export type Severity = "info" | "warning" | "error" | "critical";
@@ -23,7 +23,7 @@ export type Finding = {
 };
 
 /** The running gateway as a check sees it; undefined when none answers. */
-export type Running = { version: string; pid?: number };
+export type Running = { version: string };
 
 /** What a check may look at. Everything is read before the first check runs, so that checks stay quick and tell one story. */
 export type Scene = {
@@ -37,7 +37,7 @@ export type Scene = {
   /** What the supervisor and the service's file say; empty where there is no supervisor. */
   service: {
     state?: ServiceState;
-    findings: { code: string; message: string }[];
+    findings: ServiceFinding[];
     /** Names of services that an older version of the program left. */
     older: string[];
   };

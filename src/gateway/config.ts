@@ -196,3 +196,6 @@ export function secretProblem(secret: string): "empty" | "placeholder" | "too_sh
   if (PLACEHOLDER.test(text) || /^(.)\1*$/.test(text)) return "placeholder";
   return text.length < SECRET_MIN ? "too_short" : undefined;
 }
+
+/** A new shared secret, as `openssl rand -hex 32` prints one: 32 random bytes in 64 hexadecimal digits. */
+export const newSecret = (): string => crypto.getRandomValues(new Uint8Array(32)).toHex();

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { MAX_DEPTH, parseJson } from "./json.ts";
+import { MAX_DEPTH, MAX_NODES, parseJson } from "./json.ts";
 
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
@@ -8,6 +8,13 @@ test("depth is bounded, just within it is fine", () => {
   expect(parseJson(nested(MAX_DEPTH))).toBeArray();
   expect(() => parseJson(nested(MAX_DEPTH + 1))).toThrow(/nested deeper/);
   expect(() => parseJson(nested(1_000_000))).toThrow();
+});
+
+test("the number of values is bounded, in one list or in many", () => {
+  const list = (length: number) => `[${Array(length).fill("1").join()}]`;
+  expect(parseJson(list(MAX_NODES))).toHaveLength(MAX_NODES);
+  expect(() => parseJson(list(MAX_NODES + 1))).toThrow(/more than/);
+  expect(() => parseJson(`[${Array(400).fill(list(250)).join()}]`)).toThrow(/more than/);
 });
 
 test("__proto__ is dropped at every depth, other keys stay", () => {

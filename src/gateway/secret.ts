@@ -1,12 +1,11 @@
 /** The shared secret: where it comes from, when one is made, and when the gateway must not start without a better one. */
 import { existsSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir } from "../base/fs.ts";
+import { AppError } from "../base/errors.ts";
+import { atomicWrite, ensureDir, readTextIfThere } from "../base/fs.ts";
 import type { Config } from "../config/schema.ts";
-import { SECRET_MIN, secretProblem } from "./config.ts";
+import { newSecret, SECRET_MIN, secretProblem } from "./config.ts";
 import type { GatewayFlags } from "./flags.ts";
 import type { GatewayAuth } from "./ports.ts";
 
@@ -124,22 +123,16 @@ export function peekGeneratedToken(stateDir: string): string | undefined {
 }
 
 /**
- * The token that is used when nobody configured one: 32 random bytes, made once, readable by the owner only.
+ * The token that is used when nobody configured one: made once, readable by the owner only.
  * `created` is true when it was made now. An empty or damaged file is replaced.
  */
 export async function loadGeneratedToken(
   stateDir: string,
 ): Promise<{ token: string; created: boolean; path: string }> {
   const path = join(stateDir, FILE);
-  const known = await readFile(path, "utf8").then(
-    (text) => text.trim(),
-    (cause: unknown) => {
-      if (errnoOf(cause) === "ENOENT") return "";
-      throw cause;
-    },
-  );
+  const known = (await readTextIfThere(path)).trim();
   if (COMPLETE.test(known)) return { token: known, created: false, path };
-  const token = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+  const token = newSecret();
   await ensureDir(stateDir, 0o700);
   await atomicWrite(path, `${token}\n`, { mode: 0o600 });
   return { token, created: true, path };

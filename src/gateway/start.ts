@@ -110,29 +110,41 @@ export async function restartProblem(
   }
 }
 
-/** The secret, read anew at every check; made now when nobody configured one. Refuses a start that would let everybody in. */
+/**
+ * The secret, read anew at every check; made now when nobody configured one. Refuses a start that would let everybody in.
+ * @param flags with the bind mode that this start has come to
+ */
 export async function authFor(
-  config: ConfigHandle,
-  flags: GatewayFlags,
-  paths: Paths,
+  config: Pick<ConfigHandle, "current" | "env">,
+  flags: GatewayFlags & Pick<Place, "bind">,
+  paths: Pick<Paths, "stateDir">,
   log: Logger,
 ): Promise<Auth> {
-  const secrets = () => config.env();
-  const problem = problemOf({ config: config.current(), env: config.env() }, flags);
+  const first = { config: config.current(), env: config.env() };
+  const problem = problemOf(first, flags);
   if (problem) throw problem;
-  const configured = secretFor(config.current(), flags, secrets());
-  if (configured.mode !== "token" || configured.token)
-    return {
-      current: () => secretFor(config.current(), flags, secrets()),
-      generated: false,
-      created: false,
-    };
-  const { token, created, path } = await loadGeneratedToken(paths.stateDir);
-  if (created) log.info("a sign-in token was made", { file: path });
+  const configured = secretFor(first.config, flags, first.env);
+  const made =
+    configured.mode === "token" && !configured.token
+      ? await loadGeneratedToken(paths.stateDir)
+      : undefined;
+  if (made?.created) log.info("a sign-in token was made", { file: made.path });
+
+  const here = { ...flags, tailscale: flags.tailscale ?? first.config.gateway.tailscale.mode };
+  let seen = first;
+  let auth = secretFor(first.config, flags, first.env, made?.token);
   return {
-    current: () => secretFor(config.current(), flags, secrets(), token),
-    generated: true,
-    created,
+    current() {
+      const now = { config: config.current(), env: config.env() };
+      if (now.config === seen.config && now.env === seen.env) return auth;
+      seen = now;
+      // A config that takes the gateway off the network, and its sign-in away, is in force before the gateway has left: while
+      // running turns are answered. Until then the secret is the one that may stand where it listens.
+      if (!problemOf(now, here)) auth = secretFor(now.config, flags, now.env, made?.token);
+      return auth;
+    },
+    generated: made !== undefined,
+    created: made?.created ?? false,
   };
 }
 

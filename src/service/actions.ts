@@ -1,12 +1,10 @@
 /** What `gateway install` and `gateway uninstall` do, step by step, whatever the supervisor. Prints nothing. */
-import { existsSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 
-import { AppError } from "../base/errors.ts";
-import { ensureDir } from "../base/fs.ts";
 import { auditCommon, type AuditFacts } from "./audit.ts";
 import { carriedFromFile, carry, dropCarried } from "./environment.ts";
+import { failure } from "./obstacles.ts";
+import { copyAside } from "./service-file.ts";
 import type { Definition, Finding, OlderService, ServiceManager, Wanted } from "./service.ts";
 
 export type InstallRequest = {
@@ -71,7 +69,10 @@ export async function installService(
     return { result: "already-installed", started, notes, warnings, findings };
   }
 
-  if (current && !same) notes.push(...(await keepCopy(current, stateDir)));
+  if (current && !same) {
+    const kept = await copyAside(current.source, backupFolder(stateDir));
+    notes.push(`The service's former file is kept: ${kept}`);
+  }
   await manager.install(wanted);
   await retireAll(manager, older, stateDir, notes);
   beforeStart();
@@ -84,15 +85,6 @@ export const auditService = (
   definition: Definition,
   facts: AuditFacts,
 ): Finding[] => [...auditCommon(definition, facts), ...manager.audit(definition)];
-
-async function keepCopy({ source }: Definition, stateDir: string): Promise<string[]> {
-  const folder = backupFolder(stateDir);
-  await ensureDir(folder);
-  let to = join(folder, basename(source));
-  for (let n = 1; existsSync(to); n++) to = join(folder, `${basename(source)}.${n}`);
-  await copyFile(source, to);
-  return [`The service's former file is kept: ${to}`];
-}
 
 async function retireAll(
   manager: ServiceManager,
@@ -113,11 +105,10 @@ export async function uninstallService(
   manager: ServiceManager,
   stateDir: string,
 ): Promise<boolean> {
-  const problem = await manager.obstacle();
+  const obstacle = await manager.obstacle();
   const current = await manager.read();
-  if (problem && current)
-    throw new AppError("service_failed", problem.message, { hint: problem.hint });
-  const removed = !problem && (await manager.uninstall());
+  if (obstacle && current) throw failure(obstacle);
+  const removed = !obstacle && (await manager.uninstall());
   await dropCarried(stateDir);
   return removed;
 }

@@ -1,8 +1,9 @@
 /** What is wrong with an installed service that does not depend on the supervisor. Repaired by `gateway install --force`. */
 import { existsSync } from "node:fs";
 
+import { isSecretName } from "../base/env.ts";
 import { realPathOf } from "../base/fs.ts";
-import { isSecretName, requiredPaths } from "./environment.ts";
+import { requiredPaths } from "./environment.ts";
 import type { Definition, Finding } from "./service.ts";
 
 export type AuditFacts = {

@@ -1,12 +1,11 @@
 /** What a service's process has in its environment: harmless things in the service's file, secrets in `<state>/gateway.env`. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { envLine, fitsEnvLine, parseEnvFile, serviceEnvPath } from "../base/env-file.ts";
-import { type Env, envName, PLAIN, PREFIXED, type PrefixedName } from "../base/env.ts";
+import { type Env, envName, PLAIN, PREFIXED, type PrefixedName, spellings } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir, removeIfThere } from "../base/fs.ts";
+import { atomicWrite, ensureDir, ownCommand, readTextIfThere, removeIfThere } from "../base/fs.ts";
 import type { Paths } from "../base/paths.ts";
 
 /** Where the programs of the agent's tools are, in the home folder; only those that exist. */
@@ -75,10 +74,6 @@ export function serviceEnvironment(
 const PLAIN_WANTED = /(?:API_KEY|TOKEN|ACCESS_KEY(?:_ID)?|BEDROCK|SESSION_KEY|COOKIE|BASE_URL)$/;
 const ALSO = ["OLLAMA_HOST", "AWS_PROFILE"];
 
-/** True for a variable whose value nobody else should see. */
-export const isSecretName = (name: string): boolean =>
-  /(?:TOKEN|PASSWORD|SECRET|API_KEY|ACCESS_KEY|SESSION_KEY|COOKIE|BEDROCK)$/.test(name);
-
 /**
  * The variables of `vars` that the gateway needs and a service would not have: its own secrets, keys and addresses of providers,
  * tokens of channels. `elsewhere` are names that it finds by itself (`.env`). The gateway's own come under today's name.
@@ -91,22 +86,23 @@ export function carriedVariables(env: Env, elsewhere: Iterable<string>): Record<
     if (value && !known.has(name)) found[name] = value;
   }
   const own = { GATEWAY_TOKEN: env.gatewayToken, GATEWAY_PASSWORD: env.gatewayPassword };
-  for (const [name, value] of Object.entries(own)) {
-    const today = envName(name as keyof typeof own);
-    const spelled = ["OPENCLAW", "MOLTBOT", "CLAWDBOT"].map((brand) => `${brand}_${name}`);
-    if (value && !spelled.some((each) => known.has(each))) found[today] = value;
+  for (const [key, value] of Object.entries(own)) {
+    const name = key as keyof typeof own;
+    if (value && !spellings(name).some((each) => known.has(each))) found[envName(name)] = value;
   }
   return found;
 }
 
-const SECRET_ROWS = Object.entries(PREFIXED).filter(([, row]) => row.secret);
+const SECRETS = Object.entries(PREFIXED).flatMap(([name, row]) =>
+  row.secret ? [name as PrefixedName] : [],
+);
 
 /** The same out of the environment that an older service's file has in it. */
 export function carriedFromFile(environment: Record<string, string>): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
-    const own = SECRET_ROWS.find(([row]) => new RegExp(`^[A-Z]+_${row}$`).test(name))?.[0];
-    if (own && value) found[envName(own as PrefixedName)] = value;
+    const own = SECRETS.find((secret) => spellings(secret).includes(name));
+    if (own && value) found[envName(own)] = value;
     else if (name in PLAIN && PLAIN_WANTED.test(name) && value) found[name] = value;
   }
   return found;
@@ -128,15 +124,6 @@ function split(text: string): Split {
   };
 }
 
-async function textAt(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return "";
-    throw cause;
-  }
-}
-
 export type Carried = {
   path: string;
   /** Names whose value is new. */
@@ -151,7 +138,7 @@ export type Carried = {
  */
 export async function carry(stateDir: string, vars: Record<string, string>): Promise<Carried> {
   const path = serviceEnvPath(stateDir);
-  const { before, ours, after } = split(await textAt(path));
+  const { before, ours, after } = split(await readTextIfThere(path));
   const theirs = parseEnvFile(before + after);
   const entries = Object.entries(vars).filter(([name]) => !(name in theirs));
   const fitting = entries.filter(([, value]) => fitsEnvLine(value));
@@ -170,7 +157,7 @@ export async function carry(stateDir: string, vars: Record<string, string>): Pro
 /** Takes out again what `carry` has put there; the file goes when nothing else is in it. */
 export async function dropCarried(stateDir: string): Promise<void> {
   const path = serviceEnvPath(stateDir);
-  const text = await textAt(path);
+  const text = await readTextIfThere(path);
   if (!text.includes(BEGIN)) return;
   const { before, after } = split(text);
   if (`${before}${after}`.trim() === "") await removeIfThere(path);
@@ -187,7 +174,7 @@ async function writeEnv(stateDir: string, text: string): Promise<void> {
     if (!["EACCES", "EPERM", "EROFS", "EISDIR"].includes(code)) throw cause;
     throw new AppError("service_failed", `${path} cannot be written (${code}).`, {
       cause,
-      hint: `Make ${stateDir} yours: sudo chown -R "$(id -u):$(id -g)" '${stateDir}'`,
+      hint: `Make ${stateDir} yours: sudo ${ownCommand(stateDir, true)}`,
     });
   }
 }

@@ -3,12 +3,15 @@
  * grows for ever, so the gateway itself keeps that file small (launchd-log.ts); its own log rotates.
  */
 import { existsSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { PRODUCT } from "../base/brand.ts";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { AppError } from "../base/errors.ts";
+import { lastLines } from "../base/fs.ts";
+import { waitUntil } from "../base/time.ts";
 import { LAUNCHD_MARKER, launchdLogPath } from "./launchd-log.ts";
+import { failure } from "./obstacles.ts";
 import { type PlistValue, readPlist, writePlist } from "./plist.ts";
 import { must, NOT_FOUND, type Ran, toolRunner } from "./run-tool.ts";
 import { moveAside, readService, readText, removeService, replaceService } from "./service-file.ts";
@@ -21,9 +24,8 @@ import type {
   Wanted,
 } from "./service.ts";
 
-/** launchd lets go of an agent some time after `bootout` has returned; how long to wait, and how often to look, in ms. */
+/** launchd lets go of an agent some time after `bootout` has returned; how long to wait, in ms. */
 const GONE_MS = 10_000;
-const LOOK_MS = 100;
 /** Between two starts of an agent that ends at once, in seconds. */
 const THROTTLE_SECONDS = 10;
 
@@ -56,10 +58,7 @@ export function launchd(around: Surroundings): ServiceManager {
   async function unload(name: string): Promise<void> {
     if (!(await loaded(name))) return;
     await change(`Stopping ${name}`, "bootout", target(name));
-    for (let waited = 0; waited < GONE_MS; waited += LOOK_MS) {
-      if (!(await loaded(name))) return;
-      await Bun.sleep(LOOK_MS);
-    }
+    if (await waitUntil(async () => !(await loaded(name)), GONE_MS)) return;
     throw new AppError("service_failed", `launchd does not let go of ${name}.`, {
       hint: `By hand: launchctl bootout ${target(name)}`,
     });
@@ -95,7 +94,7 @@ export function launchd(around: Surroundings): ServiceManager {
     obstacle,
     async prepare() {
       const problem = await obstacle();
-      if (problem) throw new AppError("service_failed", problem.message, { hint: problem.hint });
+      if (problem) throw failure(problem);
       return [];
     },
     read: () => readService(source, (text) => define(text, source)),
@@ -226,25 +225,4 @@ function auditAgent({ settings }: Definition): Finding[] {
       message: "The gateway does not start at login (RunAtLoad is missing).",
     });
   return found;
-}
-
-/** Longest end of the file that is looked at, in bytes. */
-const TAIL_BYTES = 64 * 1024;
-
-async function lastLines(path: string, count: number): Promise<string[]> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const from = Math.max(0, size - TAIL_BYTES);
-      const bytes = Buffer.alloc(size - from);
-      await file.read(bytes, 0, bytes.length, from);
-      return bytes.toString("utf8").trimEnd().split("\n").filter(Boolean).slice(-count);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (errnoOf(cause) === undefined) throw cause;
-    return [];
-  }
 }

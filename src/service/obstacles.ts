@@ -4,9 +4,13 @@ import { join } from "node:path";
 
 import { PRODUCT } from "../base/brand.ts";
 import type { Env } from "../base/env.ts";
-import { errnoOf } from "../base/errors.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
 import { inContainer } from "../base/platform.ts";
 import type { Obstacle } from "./service.ts";
+
+/** What stands in the way, as the failure of a command. */
+export const failure = ({ message, hint }: Obstacle): AppError =>
+  new AppError("service_failed", message, { hint });
 
 type Vars = Readonly<Record<string, string | undefined>>;
 
@@ -24,22 +28,28 @@ function inWsl(vars: Vars, root: string): boolean {
 const WSL_HINT =
   "In this distribution: printf '[boot]\\nsystemd=true\\n' | sudo tee -a /etc/wsl.conf. Then in Windows: wsl.exe --shutdown, and open the distribution again.";
 
+/** The gateway without a terminal and without a supervisor. */
+const BY_HAND = `nohup ${PRODUCT} gateway >/dev/null 2>&1 &`;
+
 /** For a Linux that was not started by systemd. */
 export function noSystemd(vars: Vars, root = "/"): Obstacle {
   if (inWsl(vars, root))
     return {
       message: "systemd is not running in this WSL distribution.",
       hint: WSL_HINT,
+      final: true,
     };
   if (inContainer({ raw: (name) => vars[name] }, root))
     return {
       message: "This is a container without systemd, so there is no service to install.",
-      hint: `Let the container run the gateway and its engine restart it: docker run -d --restart unless-stopped … ${PRODUCT} gateway --bind lan, or docker compose up -d ${PRODUCT}-gateway.`,
+      hint: `Let the container's engine keep it running, on the host: docker compose up -d ${PRODUCT}-gateway. Or until the container ends: ${BY_HAND}`,
+      final: true,
     };
   const other = existsSync(join(root, "sbin/openrc-run")) ? "OpenRC" : "another init system";
   return {
     message: `This system is not run by systemd (${other}), so there is no service to install.`,
-    hint: `Run \`${PRODUCT} gateway\` from your own supervisor; it ends with 78 when a start cannot succeed. By hand: nohup ${PRODUCT} gateway >/dev/null 2>&1 &`,
+    hint: `Run \`${PRODUCT} gateway\` from your own supervisor; it ends with 78 when a start cannot succeed. By hand: ${BY_HAND}`,
+    final: true,
   };
 }
 

@@ -1,10 +1,10 @@
 /** The file of a service on the disk: read within bounds, replaced as a whole, and put back when the supervisor does not take it. */
 import { existsSync } from "node:fs";
-import { open, readFile, rename } from "node:fs/promises";
+import { copyFile, open, readFile, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { AppError, errnoOf } from "../base/errors.ts";
-import { atomicWrite, ensureDir, removeIfThere } from "../base/fs.ts";
+import { atomicWrite, ensureDir, ownCommand, removeIfThere } from "../base/fs.ts";
 import type { Definition } from "./service.ts";
 
 /** Larger than any service's file, in bytes. */
@@ -60,7 +60,7 @@ function cannotWrite(path: string, cause: unknown): never {
     hint:
       code === "EROFS"
         ? `${folder} is on a read-only file system.`
-        : `Does ${folder} belong to you? If not: sudo chown -R "$(id -u):$(id -g)" '${folder}'`,
+        : `Does ${folder} belong to you? If not: sudo ${ownCommand(folder, true)}`,
   });
 }
 
@@ -101,12 +101,25 @@ export async function removeService(path: string): Promise<void> {
   }
 }
 
-/** Moves a service's file into `folder`, under a name that is free there. Gives the new path; undefined when there is no file. */
-export async function moveAside(path: string, folder: string): Promise<string | undefined> {
-  if (!existsSync(path)) return undefined;
+/** Where a file of this name can be put into `folder`, which is made. */
+async function freePlace(path: string, folder: string): Promise<string> {
   await ensureDir(folder);
   let to = join(folder, basename(path));
   for (let n = 1; existsSync(to); n++) to = join(folder, `${basename(path)}.${n}`);
+  return to;
+}
+
+/** Copies a service's file into `folder`, under a name that is free there. Gives the new path. */
+export async function copyAside(path: string, folder: string): Promise<string> {
+  const to = await freePlace(path, folder);
+  await copyFile(path, to);
+  return to;
+}
+
+/** Moves a service's file into `folder`, under a name that is free there. Gives the new path; undefined when there is no file. */
+export async function moveAside(path: string, folder: string): Promise<string | undefined> {
+  if (!existsSync(path)) return undefined;
+  const to = await freePlace(path, folder);
   try {
     await rename(path, to);
   } catch (cause) {

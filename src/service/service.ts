@@ -50,7 +50,12 @@ export type ServiceState = {
 };
 
 /** Why there can be no service here; `message` in the user's words, `hint` with the command to run. */
-export type Obstacle = { message: string; hint: string };
+export type Obstacle = {
+  message: string;
+  hint: string;
+  /** The supervisor does not run at all, and `gateway install` cannot change that. */
+  final?: true;
+};
 
 /** What is wrong with an installed service; all of it is repaired by `gateway install --force`. */
 export type Finding = {
@@ -77,7 +82,7 @@ export interface ServiceManager {
   readonly name: string;
   /** Where its file is or would be. */
   readonly source: string;
-  /** Other words for it and the like, in commands for a person: how to see its state, its log. */
+  /** Commands for a person: to see its state, and its log. */
   readonly advice: { state: string; log: string };
   /** Why the supervisor cannot be used here. Changes nothing. */
   obstacle(): Promise<Obstacle | undefined>;

@@ -46,6 +46,31 @@ test("a line end cannot smuggle in another setting", () => {
   for (const over of bad) expect(() => writeUnit(wanted(over))).toThrow("control character");
 });
 
+test("what systemd would replace stays as it was written", () => {
+  const odd = "/x/%h/%n/100%/$HOME/${USER}";
+  const text = writeUnit(
+    wanted({
+      command: [odd, odd],
+      environment: { VALUE: odd },
+      workingDirectory: odd,
+      environmentFile: `${odd}/*`,
+    }),
+  );
+  expect(text).not.toMatch(/[^%]%(?:%%)*[hn/]/);
+  const percent = odd.replaceAll("%", "%%");
+  expect(text).toContain(`\nEnvironmentFile=-${percent}/\\*\n`);
+  expect(text).toContain(`ExecStart="${percent}" "${percent.replaceAll("$", "$$$$")}"\n`);
+  const found = readUnit(text, "unit", "/home");
+  expect(found.command).toEqual([odd, odd]);
+  expect(found.environment).toEqual({ VALUE: odd });
+  expect(found.workingDirectory).toBe(odd);
+});
+
+test("the machine's systemd, which is root, opens no file in the user's folder", () => {
+  expect(writeUnit(wanted())).toContain("EnvironmentFile=-/home/bot/.clawdbot/gateway.env\n");
+  expect(writeUnit(wanted({ user: "bot" }), { system: true })).not.toContain("gateway.env");
+});
+
 test("a unit of an older version, or changed by hand, is understood", () => {
   const text = [
     "[Unit]",

@@ -79,7 +79,10 @@ export function writeUnit(wanted: Wanted, { system = false }: { system?: boolean
     `SyslogIdentifier=${identifierOf(profile)}`,
     `WorkingDirectory=-${folder}`,
     ...environment,
-    `EnvironmentFile=-${pattern(checked(wanted.environmentFile, "The state folder"))}`,
+    // The machine's systemd would read it as root, wherever a link of the user leads; the gateway reads it by itself.
+    ...(system
+      ? []
+      : [`EnvironmentFile=-${pattern(checked(wanted.environmentFile, "The state folder"))}`]),
     "Restart=always",
     "RestartSec=5",
     `RestartPreventExitStatus=${NO_RESTART}`,

@@ -7,7 +7,8 @@ import { join } from "node:path";
 
 import { PRODUCT } from "../base/brand.ts";
 import { AppError } from "../base/errors.ts";
-import { noSystemd, unreachableManager } from "./obstacles.ts";
+import { waitUntil } from "../base/time.ts";
+import { failure, noSystemd, unreachableManager } from "./obstacles.ts";
 import { must, type Ran, type Tool, toolRunner } from "./run-tool.ts";
 import { moveAside, readService, readText, removeService, replaceService } from "./service-file.ts";
 import type {
@@ -23,9 +24,8 @@ import { identifierOf, NO_RESTART, readUnit, STOP_SECONDS, writeUnit } from "./s
 
 /** What older versions of the program called the service, newest first. */
 const OLDER_NAMES = ["openclaw-gateway", "moltbot-gateway"];
-/** How long a user's systemd may take to come up, in ms, and how often to look. */
+/** How long a user's systemd may take to come up, in ms. */
 const MANAGER_MS = 10_000;
-const LOOK_MS = 100;
 /** Longest wait for an answer that needs no work, in ms: a broken bus must not hang `gateway status`. */
 const ANSWER_MS = 10_000;
 
@@ -41,7 +41,7 @@ export function systemd(
   // Sessions by `su` and `sudo` lack it, although the folder is there.
   const runtime = around.vars["XDG_RUNTIME_DIR"] ?? `/run/user/${uid}`;
   const tool: Tool = toolRunner({ ...around.vars, XDG_RUNTIME_DIR: runtime });
-  const name = suffixed(`${PRODUCT}-gateway`, profile);
+  const name = `${identifierOf(profile)}.service`;
   const folder = system ? join(root, "etc/systemd/system") : join(home, ".config/systemd/user");
   const source = join(folder, name);
   const flags = system ? [] : ["--user"];
@@ -96,24 +96,22 @@ export function systemd(
       throw new AppError("service_failed", "Only root can install a service of the machine.", {
         hint: `sudo "$(command -v ${PRODUCT})" gateway install --system`,
       });
-    if (system) return stopFor(await obstacle());
     const first = await obstacle();
-    if (first && !existsSync(join(root, "run/systemd/system"))) return stopFor(first);
+    if (first && (system || !existsSync(join(root, "run/systemd/system")))) throw failure(first);
+    if (system) return [];
     const lines = await startLingering();
-    for (let waited = 0; waited <= MANAGER_MS; waited += LOOK_MS) {
-      if (!(await obstacle())) return lines;
-      // Only lingering could bring it up, and that was refused.
-      if (!(await lingers())) break;
-      await Bun.sleep(LOOK_MS);
-    }
-    return stopFor(await obstacle());
+    // Only lingering brings it up; when that was refused there is nothing to wait for.
+    await waitUntil(async () => !(await obstacle()) || !(await lingers()), MANAGER_MS);
+    const last = await obstacle();
+    if (last) throw failure(last);
+    return lines;
   }
 
   async function state(): Promise<ServiceState> {
     const installed = existsSync(source);
-    const stopped = await obstacle();
-    if (stopped)
-      return { installed, enabled: false, running: false, detail: "unknown", obstacle: stopped };
+    const problem = await obstacle();
+    if (problem)
+      return { installed, enabled: false, running: false, detail: "unknown", obstacle: problem };
     const { out } = await ask("show", name, `--property=${PROPERTIES.join(",")}`);
     const facts = Object.fromEntries(
       out.split("\n").map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]),
@@ -229,11 +227,6 @@ const PROPERTIES = [
 ];
 
 const pathOf = ({ vars }: Surroundings) => ({ PATH: vars["PATH"] ?? "" });
-
-function stopFor(problem: { message: string; hint: string } | undefined): string[] {
-  if (!problem) return [];
-  throw new AppError("service_failed", problem.message, { hint: problem.hint });
-}
 
 /** `ExecMainCode` is the kernel's si_code: 1 for an exit, 2 and 3 for a signal. */
 function exitOf(facts: Record<string, string>): Pick<ServiceState, "lastExit"> {

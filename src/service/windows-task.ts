@@ -6,15 +6,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { AppError } from "../base/errors.ts";
+import { waitUntil } from "../base/time.ts";
+import { failure } from "./obstacles.ts";
 import { must, NOT_FOUND, toolRunner } from "./run-tool.ts";
 import { readService, readText, removeService, replaceService } from "./service-file.ts";
 import type { Definition, OlderService, ServiceManager, Surroundings, Wanted } from "./service.ts";
 
 /** Names of older versions of the program, newest first. */
 const OLDER_NAMES = ["OpenClaw Gateway", "Moltbot Gateway"];
-/** How long an ended task may take until its gateway is gone, and how often to look, in ms. */
+/** How long an ended task may take until its gateway is gone, in ms. */
 const STOP_MS = 10_000;
-const LOOK_MS = 100;
 /** `schtasks /Query /V /FO CSV`: the column with the last result. Titles are translated, places are not. */
 const RESULT_COLUMN = 6;
 
@@ -43,14 +44,12 @@ export function windowsTask(around: Surroundings): ServiceManager {
   async function stop(): Promise<void> {
     // Fails when the task does not run.
     await task("/End", "/TN", name);
-    for (let waited = 0; waited < STOP_MS; waited += LOOK_MS) {
-      const pid = running();
-      if (pid === undefined) return;
-      // Ending a task ends the shell that runs the batch file, not always what that has started.
-      if (waited === 0) await tool(["taskkill", "/PID", String(pid), "/T", "/F"]);
-      await Bun.sleep(LOOK_MS);
-    }
-    throw new AppError("service_failed", `The gateway does not end (PID ${running()}).`, {
+    const pid = running();
+    if (pid === undefined) return;
+    // Ending a task ends the shell that runs the batch file, not always what that has started.
+    await tool(["taskkill", "/PID", String(pid), "/T", "/F"]);
+    if (await waitUntil(() => running() === undefined, STOP_MS)) return;
+    throw new AppError("service_failed", `The gateway does not end (PID ${pid}).`, {
       hint: "End it in the Task Manager, then repeat.",
     });
   }
@@ -70,7 +69,7 @@ export function windowsTask(around: Surroundings): ServiceManager {
     obstacle,
     async prepare() {
       const problem = await obstacle();
-      if (problem) throw new AppError("service_failed", problem.message, { hint: problem.hint });
+      if (problem) throw failure(problem);
       return [];
     },
     async read() {
@@ -78,16 +77,16 @@ export function windowsTask(around: Surroundings): ServiceManager {
     },
     upToDate: async (wanted) => (await readText(script)) === writeScript(wanted),
     async install(wanted) {
-      const definition = join(stateDir, "gateway.task.xml");
+      const file = join(stateDir, "gateway.task.xml");
       const take = async () => {
         // The task scheduler takes nothing but UTF-16 with its mark.
         const xml = Buffer.from(`\ufeff${writeTask(script, stateDir)}`, "utf16le");
-        await Bun.write(definition, xml);
+        await Bun.write(file, xml);
         try {
-          const words = ["/Create", "/F", "/TN", name, "/XML", definition];
+          const words = ["/Create", "/F", "/TN", name, "/XML", file];
           await change("Registering the task", ...words);
         } finally {
-          await removeService(definition);
+          await removeService(file);
         }
       };
       await replaceService(script, writeScript(wanted), 0o600, take, async () => undefined);
@@ -147,19 +146,20 @@ export function windowsTask(around: Surroundings): ServiceManager {
     },
     logs: async () => [],
   };
+}
 
-  function readScript(text: string, source: string): Definition {
-    const found: Definition = { command: [], environment: {}, source, settings: {} };
-    for (const line of text.split(/\r?\n/)) {
-      const [, variable, value] = /^set "(\w+)=(.*)"$/.exec(line) ?? [];
-      if (variable) found.environment[variable] = value!.replaceAll("%%", "%");
-      else if (line.startsWith('"'))
-        found.command = [...line.matchAll(/"([^"]*)"/g)].map((m) => m[1]!.replaceAll("%%", "%"));
-      else if (line.startsWith("cd /d "))
-        found.workingDirectory = line.slice(7, -1).replaceAll("%%", "%");
-    }
-    return found;
+/** Never throws: what it does not understand in the file is left out. */
+function readScript(text: string, source: string): Definition {
+  const found: Definition = { command: [], environment: {}, source, settings: {} };
+  for (const line of text.split(/\r?\n/)) {
+    const [, variable, value] = /^set "(\w+)=(.*)"$/.exec(line) ?? [];
+    if (variable) found.environment[variable] = value!.replaceAll("%%", "%");
+    else if (line.startsWith('"'))
+      found.command = [...line.matchAll(/"([^"]*)"/g)].map((m) => m[1]!.replaceAll("%%", "%"));
+    else if (line.startsWith("cd /d "))
+      found.workingDirectory = line.slice(7, -1).replaceAll("%%", "%");
   }
+  return found;
 }
 
 /** One value between double quotes of a batch file. Throws usage for what cannot stand there. */
@@ -172,7 +172,7 @@ function inBatch(value: string): string {
   return value.replaceAll("%", "%%");
 }
 
-export function writeScript(wanted: Wanted): string {
+function writeScript(wanted: Wanted): string {
   return [
     "@echo off",
     "rem Made by clawdbot gateway install, which replaces it.",
@@ -185,7 +185,7 @@ export function writeScript(wanted: Wanted): string {
 }
 
 /** The task itself. Without the settings Windows would end it after three days, and on battery not start it at all. */
-export function writeTask(script: string, folder: string): string {
+function writeTask(script: string, folder: string): string {
   const xml = Bun.XML.stringify({
     Task: {
       "@version": "1.2",

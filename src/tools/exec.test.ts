@@ -47,6 +47,20 @@ test("the command gets its variables and none of the gateway's", async () => {
   expect(text).not.toMatch(/^(BUN_|NODE_OPTIONS|LD_)/m);
 });
 
+test("arguments of a wrong kind are refused before anything runs", async () => {
+  await using bench = await openBench();
+  for (const args of [
+    { command: ["touch", "ran"] },
+    { command: "touch ran", timeout: "soon" },
+    "x",
+  ])
+    expect(await runTool(exec, args, bench.ctx)).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/^Invalid arguments for exec:\n/),
+    });
+  expect(await Array.fromAsync(new Bun.Glob("*").scan(bench.ctx.workspace))).toEqual([]);
+});
+
 test("variables that decide which code runs are refused, and nothing runs", async () => {
   await using bench = await openBench();
   for (const name of ["PATH", "BUN_BE_BUN", "LD_PRELOAD"]) {

@@ -4,6 +4,8 @@ import { link, mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/pro
 import { basename, join, relative } from "node:path";
 
 import { type Bench, openBench } from "../../test/contract/tool-context.ts";
+import { listDirectory, openFile, replaceFile } from "./files.ts";
+import { placeFor } from "./place.ts";
 import { TOOLS } from "./registry.ts";
 import { runTool, type ToolContext } from "./tool.ts";
 
@@ -59,6 +61,8 @@ test("kernel file systems and devices are closed", async () => {
   await using bench = await withSecrets();
   for (const path of [
     "/proc/self/environ",
+    "/proc/self/status",
+    "/proc/version",
     "/proc/1/environ",
     "/proc/self/mem",
     `/proc/self/root${bench.secret}`,
@@ -68,8 +72,52 @@ test("kernel file systems and devices are closed", async () => {
     "/dev/stdin",
     "/dev/fd/0",
     "/dev/shm/x",
-  ])
+  ]) {
     await expectClosed(path, bench);
+    // By the list, and not because it happens to be no text.
+    const { text } = await attempt("read", path, bench.ctx);
+    expect(`${path}: ${text}`).toContain("is closed to tools");
+  }
+});
+
+test("a file that becomes a link after it was checked is not opened at all: opening alone can do harm", async () => {
+  await using bench = await withSecrets();
+  const path = join(bench.ctx.workspace, "a.txt");
+  await Bun.write(path, "mine");
+  const place = await placeFor("a.txt", "read", bench.ctx);
+  await rm(path);
+  for (const target of [bench.secret, "b.txt", "/dev/zero"]) {
+    await Bun.write(join(bench.ctx.workspace, "b.txt"), "mine");
+    await symlink(target, path);
+    await expect(openFile(place, bench.ctx)).rejects.toThrow("became a link meanwhile");
+    await rm(path);
+  }
+});
+
+test("a folder that becomes a link after it was checked is neither written to nor listed", async () => {
+  await using bench = await withSecrets();
+  const { ctx, state } = bench;
+  await mkdir(join(ctx.workspace, "dir"));
+  const file = await placeFor("dir/new.txt", "write", ctx);
+  const folder = await placeFor("dir", "read", ctx);
+  const before = await readdir(state);
+  await rename(join(ctx.workspace, "dir"), join(ctx.workspace, "away"));
+  await symlink(state, join(ctx.workspace, "dir"));
+  await expect(replaceFile(file, Buffer.from("evil"), ctx)).rejects.toThrow("is closed to tools");
+  await expect(listDirectory(folder, 10)).rejects.toThrow("changed its place");
+  expect(await readdir(state)).toEqual(before);
+  await mkdir(join(ctx.workspace, "elsewhere"));
+  await rm(join(ctx.workspace, "dir"));
+  await symlink("elsewhere", join(ctx.workspace, "dir"));
+  await expect(replaceFile(file, Buffer.from("evil"), ctx)).rejects.toThrow("changed its place");
+  expect(await readdir(join(ctx.workspace, "elsewhere"))).toEqual([]);
+});
+
+test("a FIFO is no file, although it can be opened", async () => {
+  await using bench = await withSecrets();
+  await Bun.$`mkfifo ${join(bench.ctx.workspace, "pipe")}`.quiet();
+  const place = await placeFor("pipe", "read", bench.ctx);
+  await expect(openFile(place, bench.ctx)).rejects.toThrow("is not a regular file");
 });
 
 test("malformed paths are refused in words", async () => {

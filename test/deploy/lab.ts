@@ -3,16 +3,17 @@
  * count one by one. A test that cannot have its tools is skipped, and says why.
  */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = process.platform === "linux" && process.getuid?.() === 0;
 let listsFresh = false;
 
+export type Ran = { code: number; stdout: string; stderr: string };
+export type RunOptions = { cwd?: string; env?: Record<string, string>; input?: string };
+
 /** Runs to its end; never throws for a command that fails. */
-export function run(
-  command: string[],
-  options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
-): { code: number; stdout: string; stderr: string } {
+export function run(command: string[], options: RunOptions = {}): Ran {
   const done = Bun.spawnSync(command, {
     stdin: options.input === undefined ? "ignore" : new TextEncoder().encode(options.input),
     stdout: "pipe",
@@ -25,6 +26,23 @@ export function run(
     stdout: done.stdout.toString(),
     stderr: done.stderr.toString(),
   };
+}
+
+/** Runs to its end without holding up the test process. Never throws for a command that fails. */
+export async function runAsync(command: string[], options: RunOptions = {}): Promise<Ran> {
+  const child = Bun.spawn(command, {
+    stdin: options.input === undefined ? "ignore" : new Blob([options.input]),
+    stdout: "pipe",
+    stderr: "pipe",
+    ...(options.cwd && { cwd: options.cwd }),
+    ...(options.env && { env: options.env }),
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, stdout, stderr };
 }
 
 /**
@@ -60,57 +78,30 @@ export type BatsRun = {
 };
 type Seen = { ok: Map<string, boolean>; text: string };
 
-/** Runs a bats file now and makes one test of each of its cases. @param env added to this process's environment */
-export function batsFile(title: string, file: string, env: Record<string, string> = {}): void {
-  const why = missing({ bats: "bats" });
-  makeTests({ title, file }, why, () => {
-    const { stdout, stderr } = run(batsCommand(file), { env: batsEnv(env) });
-    return readTap(stdout, stderr);
-  });
-}
-
-/** The same for several runs, at the same time; they must not disturb each other. */
-export async function batsTogether(runs: BatsRun[]): Promise<void> {
+/** Runs bats files now, all at the same time, and makes one test of each case. They must not disturb each other. */
+export async function runBats(runs: BatsRun[]): Promise<void> {
   const why = missing({ bats: "bats" });
   const seen = await Promise.all(
     runs.map(async ({ file, env = {} }) => {
       if (why !== undefined) return undefined;
-      const child = Bun.spawn(batsCommand(file), {
-        env: batsEnv(env),
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
-      });
-      const texts = [new Response(child.stdout).text(), new Response(child.stderr).text()] as const;
-      return readTap(...(await Promise.all(texts)));
+      const { stdout, stderr } = await runAsync(
+        ["bats", "--formatter", "tap", join(import.meta.dir, file)],
+        { env: { ...(process.env as Record<string, string>), ...env } },
+      );
+      return readTap(stdout, stderr);
     }),
   );
-  for (const [i, each] of runs.entries()) makeTests(each, why, () => seen[i]!);
-}
-
-function makeTests({ title, file }: BatsRun, why: string | undefined, see: () => Seen): void {
-  const cases = readCases(join(import.meta.dir, file));
-  describe.skipIf(why !== undefined)(title, () => {
-    const seen = why === undefined ? see() : { ok: new Map<string, boolean>(), text: "" };
-    test.each(cases)("%s", (name) => {
-      if (seen.ok.get(name) !== true) throw new Error(`${name}\n${seen.text}`);
-      expect(seen.ok.get(name)).toBe(true);
+  for (const [i, { title, file }] of runs.entries()) {
+    const text = readFileSync(join(import.meta.dir, file), "utf8");
+    const cases = [...text.matchAll(/^@test "([^"]+)"/gm)].map((match) => match[1]!);
+    describe.skipIf(why !== undefined)(title, () => {
+      test.each(cases)("%s", (name) => {
+        if (seen[i]?.ok.get(name) !== true) throw new Error(`${name}\n${seen[i]?.text}`);
+        expect(seen[i].ok.get(name)).toBe(true);
+      });
     });
-  });
+  }
 }
-
-const batsCommand = (file: string) => ["bats", "--formatter", "tap", join(import.meta.dir, file)];
-const batsEnv = (env: Record<string, string>) => ({
-  ...(process.env as Record<string, string>),
-  ...env,
-});
-
-const readCases = (path: string): string[] =>
-  [
-    ...Bun.spawnSync(["cat", path])
-      .stdout.toString()
-      .matchAll(/^@test "([^"]+)"/gm),
-  ].map((match) => match[1]!);
 
 function readTap(stdout: string, stderr: string): Seen {
   const ok = new Map<string, boolean>();

@@ -323,3 +323,30 @@ test("nothing of the current directory is executed or read", async () => {
   expect(readdirSync(evil).sort()).toEqual([".env", "bunfig.toml", "evil.ts", "package.json"]);
   expect(plainEnv(home)["HOME"]).toBe(home.dir);
 });
+
+test("a secret of the environment, of .env and of the config never gets into the log, wherever it comes up", async () => {
+  const config = (key: string) =>
+    JSON.stringify({
+      models: { providers: { x: { baseUrl: "http://127.0.0.1:9", apiKey: key } } },
+    });
+  const home = newHome(config("first-of-the-config"));
+  writeFileSync(join(home.state, ".env"), "GROQ_API_KEY=one-of-the-dotenv\n");
+  const gateway = await start(home, { env: { SLACK_APP_TOKEN: "one-of-the-environment" } });
+  /** A client says what it is, and that is logged. */
+  const logged = async (version: string) => {
+    const client = gateway.client({
+      client: { id: "webchat", mode: "webchat", platform: "test", version: `<${version}>` },
+    });
+    const conn = (await client.connect()).server.connId;
+    await gateway.seen(new RegExp(`webchat connected conn=${conn} .*\n`));
+    client.close();
+  };
+  await logged("no-secret-at-all");
+  for (const secret of ["one-of-the-environment", "one-of-the-dotenv", "first-of-the-config"])
+    await logged(secret);
+  writeFileSync(join(home.state, "clawdbot.json"), config("second-of-the-config"));
+  await gateway.seen("config changed");
+  await logged("second-of-the-config");
+  expect(gateway.log()).toContain("<no-secret-at-all>");
+  expect(gateway.log()).not.toMatch(/<(?:one|first|second)-of-the/);
+});

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 
 import type { Methods } from "../../src/gateway/methods/index.ts";
 import { type ClientOptions, RpcClient } from "../../src/protocol/client.ts";
+import { listening, watch, type Watched } from "./child.ts";
 
 export const BINARY = resolve(
   process.env["CLAWDBOT_TEST_BINARY"] ??
@@ -23,13 +24,9 @@ export function emptyHome(): Home {
   };
 }
 
-export type Running = {
+export type Running = Omit<Watched, "ended"> & {
   port: number;
   pid: number;
-  /** All of standard error and output so far. */
-  log(): string;
-  /** Resolves when the log has the text; rejects with the whole log when the process ends first. */
-  seen(text: string | RegExp): Promise<void>;
   kill(signal?: NodeJS.Signals): Promise<number>;
   client(options?: Partial<ClientOptions>): RpcClient<Methods>;
   url: string;
@@ -91,42 +88,13 @@ export async function startGatewayProcess(
       stderr: "pipe",
     },
   );
-  let text = "";
-  const waiters = new Set<() => void>();
-  const changed = () => {
-    for (const waiter of [...waiters]) waiter();
-  };
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      text += decoder.decode(chunk, { stream: true });
-      changed();
-    }
-  };
-  const ended = Promise.all([read(child.stdout), read(child.stderr), child.exited]).then(changed);
-  const seen = (what: string | RegExp) =>
-    new Promise<void>((done, fail) => {
-      const look = () => {
-        if (typeof what === "string" ? text.includes(what) : what.test(text)) done();
-        else if (child.exitCode !== null || child.signalCode !== null)
-          fail(
-            new Error(
-              `the gateway ended (${child.exitCode ?? child.signalCode}) before it said ${what}:\n${text}`,
-            ),
-          );
-        else return;
-        waiters.delete(look);
-      };
-      waiters.add(look);
-      look();
-    });
-  await seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-  const port = Number(/listening on ws:\/\/[^:]+:(\d+)/.exec(text)![1]);
+  const { log, seen, ended } = watch(child);
+  const port = await listening({ log, seen });
   return {
     port,
     pid: child.pid,
     url: `http://127.0.0.1:${port}`,
-    log: () => text,
+    log,
     seen,
     async kill(signal = "SIGTERM") {
       child.kill(signal);

@@ -146,6 +146,8 @@ describe("without a gateway", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("gateway closed (1006 ");
     expect(stderr).toContain(`Gateway target: ws://127.0.0.1:${server.port}`);
+    // There is nothing to start where another program listens.
+    expect(stderr).toEndWith("To find out: clawdbot doctor\n");
   });
 
   test("an empty message and a database that is not there are errors in words", async () => {

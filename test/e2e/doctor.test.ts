@@ -60,6 +60,28 @@ test("a config that cannot be used is told with line, key and remedy", async () 
   expect(finding!.fixHint).not.toBeNull();
 });
 
+test("a config that was cut off is told with the command that puts the copy back; status leads there", async () => {
+  const home = newHome("{ gateway: { mode: 'local' ");
+  const config = join(home.state, "clawdbot.json");
+  const hint = async () => find(await look(home), "config")[0]!.fixHint;
+  expect(await hint()).toContain(`mv ${config} ${config}.broken`);
+  writeFileSync(`${config}.bak`, "{}");
+  expect(await hint()).toContain(`cp ${config}.bak ${config}`);
+  const lastGood = join(home.state, "config.last-good.json5");
+  writeFileSync(lastGood, "{}");
+  expect(await hint()).toContain(`cp ${lastGood} ${config}`);
+  const { stdout } = await runCli(["status"], { home });
+  expect(stdout).toContain("clawdbot.json line 1");
+  expect(stdout).toEndWith("Next: clawdbot doctor\n");
+});
+
+test("in Nix mode no command is proposed that Nix mode refuses", async () => {
+  const report = await look(newHome(), [], { CLAWDBOT_NIX_MODE: "1" });
+  const hints = report.findings.map(({ fixHint }) => fixHint);
+  expect(hints).toContainEqual(expect.stringContaining("programs.clawdbot.config"));
+  expect(hints.filter((hint) => hint?.includes("onboard"))).toEqual([]);
+});
+
 test("files that others can read are found, and closed with --fix only", async () => {
   const home = newHome('{ "gateway": { "mode": "local" } }');
   const config = join(home.state, "clawdbot.json");

@@ -105,7 +105,7 @@ test("a gateway that others can reach gets a token; one of the environment is no
   const home = newHome();
   const lan = [...quiet, "--auth-choice", "skip", "--gateway-bind", "lan"];
   expect((await runCli(lan, { home })).code).toBe(0);
-  expect(dotEnv(home)).toMatch(/^CLAWDBOT_GATEWAY_TOKEN=[0-9a-f]{48}\n$/);
+  expect(dotEnv(home)).toMatch(/^CLAWDBOT_GATEWAY_TOKEN=[0-9a-f]{64}\n$/);
   const first = dotEnv(home);
   expect((await runCli(lan, { home })).code).toBe(0);
   expect(dotEnv(home)).toBe(first);

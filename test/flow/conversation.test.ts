@@ -1,6 +1,6 @@
 /** The part that puts a run together, with the real store, workspace and tools; only the model is scripted. */
 import { afterEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -40,9 +40,14 @@ const tooLong: ModelEvent = {
   error: new AppError("provider_context", "The prompt is too long."),
 };
 
-async function open(script: Script, config: object = {}, input: ("text" | "image")[] = ["text"]) {
+async function open(
+  script: Script,
+  config: object = {},
+  input: ("text" | "image")[] = ["text"],
+  vars: Record<string, string> = {},
+) {
   const dir = mkdtempSync(join(tmpdir(), "clawdbot-conversation-"));
-  const env = readEnv({ HOME: dir, PATH: process.env["PATH"] });
+  const env = readEnv({ HOME: dir, PATH: process.env["PATH"], ...vars });
   const paths = findPaths(env, dir);
   const store = await openSqlite({ path: ":memory:", log: quiet });
   const jobs = openJobs({ clock: systemClock, log: quiet, cleanupMs: 60_000 });
@@ -88,7 +93,7 @@ async function open(script: Script, config: object = {}, input: ("text" | "image
     await house.pipeline.receive(inbound(text, { media }));
     await house.ends(++asked);
   };
-  return { house, conversations, requests, ask, workspace: join(dir, "clawd") };
+  return { house, conversations, requests, ask, paths, workspace: join(dir, "clawd") };
 }
 
 const words = (request: AgentRequest) => JSON.stringify(request.messages);
@@ -308,4 +313,105 @@ test("a stop leaves what was said and a note in the transcript", async () => {
     { kind: "message", partial: true, message: { blocks: [{ text: "so far " }] } },
     { kind: "note", level: "info", text: "Stopped by you.", code: "aborted" },
   ]);
+});
+
+/** One call of a tool per step, and then an answer. Gives what the model got back for each. */
+async function tries(
+  calls: { name: string; args: object }[],
+  config: object = {},
+  vars: Record<string, string> = {},
+) {
+  const opened = await open(
+    (_, n) => {
+      const call = calls[n - 1];
+      if (!call) return [answer("done")];
+      const blocks = [{ type: "tool_call" as const, id: `c${n}`, ...call }];
+      return [
+        {
+          type: "end",
+          stop: "tool",
+          usage: noUsage,
+          message: { role: "assistant", blocks, at: 1 },
+        },
+      ];
+    },
+    { agents: { defaults: { skipBootstrap: true } }, ...config },
+    ["text"],
+    vars,
+  );
+  const { paths, workspace } = opened;
+  for (const dir of [paths.stateDir, workspace]) mkdirSync(dir, { recursive: true });
+  writeFileSync(join(paths.stateDir, "gateway-token"), "sekret-token");
+  return opened;
+}
+const results = (house: House) =>
+  house.events.flatMap(({ event }) => (event.type === "tool_end" ? [event.result] : []));
+
+test("a model that is turned against its owner gets neither the state folder nor the gateway's keys", async () => {
+  const { house, ask, requests, paths } = await tries(
+    [
+      { name: "read", args: { path: "~/.clawdbot/gateway-token" } },
+      { name: "write", args: { path: "~/.clawdbot/gateway.env", content: "CLAWDBOT_X=1" } },
+      { name: "exec", args: { command: "env" } },
+    ],
+    {},
+    { ANTHROPIC_API_KEY: "sekret-key", CLAWDBOT_GATEWAY_TOKEN: "sekret-own", LD_X: "sekret-ld" },
+  );
+  await ask("go on");
+  const [read, write, env] = results(house);
+  for (const closed of [read, write])
+    expect([closed!.isError, closed!.text]).toEqual([
+      true,
+      expect.stringContaining("is closed to tools"),
+    ]);
+  expect(env!.text).toContain(`HOME=${paths.home}`);
+  expect(JSON.stringify(requests)).not.toContain("sekret");
+  expect(existsSync(join(paths.stateDir, "gateway.env"))).toBe(false);
+});
+
+test("a config file outside of the state folder is closed too", async () => {
+  const place = mkdtempSync(join(tmpdir(), "clawdbot-config-"));
+  cleanUp.push(() => rmSync(place, { recursive: true, force: true }));
+  const file = join(place, "my.json");
+  writeFileSync(file, '{ "sekret": 1 }');
+  const { house, ask } = await tries(
+    [{ name: "read", args: { path: file } }],
+    {},
+    {
+      CLAWDBOT_CONFIG_PATH: file,
+    },
+  );
+  await ask("go on");
+  expect(results(house)[0]!.text).toContain("is closed to tools");
+});
+
+test("a tool that the config denies is neither offered nor run when it is called nevertheless", async () => {
+  const { house, ask, requests, workspace } = await tries(
+    [{ name: "exec", args: { command: "touch ran" } }],
+    { tools: { deny: ["exec"] } },
+  );
+  await ask("go on");
+  expect(requests[0]!.tools.map((tool) => tool.name)).not.toContain("exec");
+  expect(results(house)[0]!.isError).toBe(true);
+  expect(existsSync(join(workspace, "ran"))).toBe(false);
+});
+
+test("commands are off when the config says so, whatever the call asks for", async () => {
+  const { house, ask, workspace } = await tries(
+    [{ name: "exec", args: { command: "touch ran", security: "full", ask: "off" } }],
+    { tools: { exec: { security: "deny" } } },
+  );
+  await ask("go on");
+  expect(results(house)[0]).toMatchObject({ isError: true });
+  expect(results(house)[0]!.text).toContain("switched off");
+  expect(existsSync(join(workspace, "ran"))).toBe(false);
+});
+
+test("a workspace file that is a link into the state folder is not shown to the model", async () => {
+  const { ask, requests, paths, workspace } = await tries([]);
+  symlinkSync(join(paths.stateDir, "gateway-token"), join(workspace, "TOOLS.md"));
+  writeFileSync(join(workspace, "SOUL.md"), "be kind");
+  await ask("hello");
+  expect(JSON.stringify(requests)).toContain("be kind");
+  expect(JSON.stringify(requests)).not.toContain("sekret");
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 
 import { Guard, type Presented, verify } from "../../src/gateway/access/auth.ts";
 import type { Peer } from "../../src/gateway/access/origin.ts";
@@ -58,6 +58,20 @@ describe("verify", () => {
   test("the secret of the other mode is worth nothing", () => {
     const auth: GatewayAuth = { mode: "password", password: "pw", token: "tok" };
     expect(verify(auth, { token: "tok" }).ok).toBe(false);
+    expect(verify({ ...auth, mode: "token" }, { password: "pw" }).ok).toBe(false);
+    expect(verify({ mode: "password", token: "tok" }, { token: "tok", password: "tok" })).toEqual({
+      ok: false,
+      reason: "password_missing_config",
+    });
+  });
+
+  test("a secret is compared by its digest, in a time that tells neither its length nor where it differs", () => {
+    using compared = spyOn(crypto, "timingSafeEqual");
+    const auth: GatewayAuth = { mode: "token", token: "the-secret" };
+    for (const token of ["the-secret", "the-secrex", "x", "y".repeat(4_000)])
+      verify(auth, { token, password: "another" });
+    const lengths = compared.mock.calls.map((call) => call.map((each) => each.byteLength));
+    expect(lengths).toEqual(Array.from({ length: 8 }, () => [32, 32]));
   });
 
   test("mode none lets everybody in", () => {
@@ -82,6 +96,29 @@ describe("rate limit", () => {
     const { guard } = guardAt({ mode: "password", password: "s" });
     for (let i = 0; i < 10; i++) guard.check(REMOTE, { password: "x", deviceToken: `d${i}` });
     expect(guard.check(REMOTE, { password: "s" })).toMatchObject({ reason: "rate_limited" });
+  });
+
+  test("a device token alone is a guess too", () => {
+    for (const field of ["deviceToken", "bootstrapToken"]) {
+      const { guard } = guardAt({ mode: "token", token: "s" });
+      for (let i = 0; i < 10; i++) guard.check(REMOTE, { [field]: `d${i}` });
+      expect(guard.check(REMOTE, { token: "s" })).toMatchObject({ reason: "rate_limited" });
+    }
+  });
+
+  test("who signs in may mistype again; the wider limit of a proxy forgets nothing", () => {
+    const { guard } = guardAt({ mode: "token", token: "s" });
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 9; i++) guard.check(REMOTE, { token: "x" });
+      expect(guard.check(REMOTE, { token: "s" }).ok).toBe(true);
+    }
+    const peer = { ...REMOTE, ip: "172.16.0.2", unknownProxy: true };
+    const honest = { ...peer, claimedIp: "198.51.100.1" };
+    for (let i = 0; i < 200; i++) {
+      guard.check({ ...peer, claimedIp: `203.0.${i}.1` }, { token: "x" });
+      if (i < 199) expect(guard.check(honest, { token: "s" }).ok).toBe(true);
+    }
+    expect(guard.check(honest, { token: "s" }).ok).toBe(false);
   });
 
   test("a missing secret is no guess", () => {

@@ -24,6 +24,28 @@ async function pair(rig: Rig) {
 const agentData = (client: Dialled, stream: string) =>
   client.events("agent").flatMap((p) => (p.stream === stream ? [p.data] : []));
 
+test("who may not read sees no conversation, whatever else it may do", async () => {
+  await using rig = await openRig();
+  const reader = await signedIn(rig.url, { scopes: ["operator.read"], caps: ["tool-events"] });
+  const blind = [
+    await signedIn(rig.url, { minProtocol: 4, scopes: [], caps: ["tool-events"] }),
+    await signedIn(rig.url, { scopes: ["operator.pairing", "operator.approvals"] }),
+    await signedIn(rig.url, { role: "node", scopes: ["operator.admin"] }),
+  ];
+  rig.runs.emit("r", { type: "start", at: 5 });
+  rig.runs.say("r", "private");
+  rig.runs.emit("r", { type: "message", message: said("private") });
+  rig.runs.emit("r", ok);
+  await ended(reader, "r");
+  for (const client of blind) {
+    // An answer never overtakes an event.
+    await client.request("nothing", {});
+    expect(client.events("chat")).toEqual([]);
+    expect(client.events("agent")).toEqual([]);
+    expect(JSON.stringify(client.frames)).not.toContain("private");
+  }
+});
+
 describe("a run", () => {
   test("starts, streams, ends: lifecycle, cumulative text, one final", async () => {
     await using rig = await openRig();

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 
+import { ConnectParams } from "../../src/gateway/access/connect-params.ts";
+import { Devices } from "../../src/gateway/access/devices.ts";
 import { methods } from "../../src/gateway/methods/index.ts";
 import { CLIENT, connectParams, dial, signedIn } from "./dial.ts";
 import { openRig, type Rig, TOKEN } from "./rig.ts";
@@ -240,6 +242,20 @@ describe("hello", () => {
     client.socket.close();
   });
 
+  test("a second connect while the first is looked at ends the connection", async () => {
+    await using own = await openRig();
+    const looked = Promise.withResolvers<undefined>();
+    using slow = spyOn(own.store.kv, "get").mockReturnValue(looked.promise);
+    const client = await dial(own.url);
+    const { nonce } = (await client.challenge()).payload;
+    client.post("connect", connectParams({ device: deviceKeys().sign(nonce) }));
+    client.post("connect", connectParams({ scopes: [] }));
+    expect(await client.closed).toEqual({ code: 1008, reason: "invalid request frame" });
+    expect(slow).toHaveBeenCalledTimes(1);
+    looked.resolve(undefined);
+    expect(client.frames.filter((f) => f.type === "res")).toEqual([]);
+  });
+
   test("an unknown method tells a reader of the missing scope, an admin of the method", async () => {
     const admin = await signedIn(rig.url);
     expect((await admin.request("nope", {})).error?.message).toBe("unknown method: nope");
@@ -372,6 +388,66 @@ describe("device identities", () => {
     expect(welcome.ok).toBe(true);
   });
 });
+
+describe("devices", () => {
+  const remote = { "x-forwarded-for": "203.0.113.9" };
+  const strict = () => openRig({ file: { gateway: { controlUi: { requirePairing: true } } } });
+  const offer = async (own: Rig, keys: Keys, headers: Record<string, string>) => {
+    const client = await dial(own.url, headers);
+    const { nonce } = (await client.challenge()).payload;
+    const answer = await client.connect({ device: keys.sign(nonce) });
+    client.socket.close();
+    return answer;
+  };
+
+  test("a revoked one is refused, from here and from afar, with the right token and signature", async () => {
+    await using own = await openRig();
+    const keys = deviceKeys();
+    expect((await offer(own, keys, {})).ok).toBe(true);
+    expect(await new Devices(own.store.kv).revoke(keys.id, 5)).toBe(true);
+    for (const headers of [{}, remote])
+      expect((await offer(own, keys, headers)).error).toMatchObject({
+        code: "NOT_PAIRED",
+        message: "device revoked",
+      });
+    expect((await offer(own, deviceKeys(), {})).ok).toBe(true);
+  });
+
+  test("signing in on this machine approves a program's device, never that of a page", async () => {
+    await using own = await strict();
+    const [page, program] = [deviceKeys(), deviceKeys()];
+    expect((await offer(own, page, { origin: own.http })).ok).toBe(true);
+    expect((await offer(own, program, {})).ok).toBe(true);
+    expect((await offer(own, page, remote)).error?.message).toBe("pairing required");
+    expect((await offer(own, program, remote)).ok).toBe(true);
+  });
+
+  test("a page has to sign the nonce", async () => {
+    const client = await dial(rig.url, { origin: rig.http });
+    const answer = await client.connect({ device: deviceOf({ version: 1 }) });
+    expect(answer.error?.message).toBe("device nonce required");
+  });
+
+  test("those that wait make room; who was approved or revoked stays", async () => {
+    await using own = await openRig();
+    const devices = new Devices(own.store.kv);
+    const params = ConnectParams.parse(connectParams());
+    const come = (deviceId: string, now: number, approve: boolean) =>
+      devices.seen({ deviceId, publicKey: "k" }, params, { now, ip: "::1", approve });
+    await come("approved", 0, true);
+    await come("revoked", 0, false);
+    await devices.revoke("revoked", 1);
+    for (let i = 0; i < 520; i++) await come(`stranger-${i}`, 10 + i, false);
+    const ids = (await devices.list()).map((d) => d.deviceId);
+    expect(ids).toHaveLength(500);
+    expect(ids).toContain("approved");
+    expect(ids).toContain("revoked");
+    expect(ids).not.toContain("stranger-0");
+    expect(ids).toContain("stranger-519");
+  });
+});
+
+type Keys = ReturnType<typeof deviceKeys>;
 
 /** One device that can sign again. */
 function deviceKeys() {

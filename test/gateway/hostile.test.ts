@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
+import { z } from "zod";
+
+import { UNIX_PEER } from "../../src/gateway/access/origin.ts";
+import { Connection, type Socket as ServerSocket } from "../../src/gateway/connection.ts";
+import { method } from "../../src/gateway/method.ts";
+import { methods } from "../../src/gateway/methods/index.ts";
 import { dial, signedIn } from "./dial.ts";
 import { openRig, type Rig } from "./rig.ts";
 
@@ -168,6 +174,87 @@ describe("many sockets", () => {
     owner.socket.close();
     for (const socket of silent) socket.close();
   }, 20_000);
+});
+
+describe("what one client may ask for", () => {
+  test("compression is not agreed on: a small frame cannot become a large one", async () => {
+    const socket = connect(rig.gateway.port, "127.0.0.1");
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n`,
+    );
+    const answer = await new Promise<string>((resolve) =>
+      socket.once("data", (bytes) => resolve(String(bytes))),
+    );
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    expect(answer.toLowerCase()).not.toContain("sec-websocket-extensions");
+    socket.destroy();
+  });
+
+  test("requests have a rate: the rest of a burst is refused, and the connection lives on", async () => {
+    const client = await signedIn(rig.url);
+    const ids = Array.from({ length: 4_000 }, () => client.post("last-heartbeat", {}));
+    const last = await client.frame((f) => f.id === ids.at(-1));
+    expect(last.error).toMatchObject({
+      code: "UNAVAILABLE",
+      message: "too many requests; slow down",
+      retryable: true,
+    });
+    expect((await client.frame((f) => f.id === ids[0])).ok).toBe(true);
+    expect(last.error!.retryAfterMs).toBeGreaterThan(0);
+    client.socket.close();
+    await alive();
+  });
+
+  test("answers in the making are counted, also for programs of this machine", async () => {
+    const never = method({
+      doc: "Never answers.",
+      scope: "operator.read",
+      params: z.object({}),
+      result: z.null(),
+      run: () => new Promise<null>(() => undefined),
+    });
+    await using own = await openRig({ unix: true, methods: { ...methods, never } });
+    const client = await dial(`ws+unix://${own.gateway.socketPath}:/`);
+    await client.connect({ auth: undefined });
+    for (let i = 0; i < 2_000; i++) client.post("never", {});
+    const refused = await client.request("never", {});
+    expect(refused.error?.message).toBe("too many requests; slow down");
+    const other = await signedIn(own.url);
+    expect((await other.request("health", {})).ok).toBe(true);
+    other.socket.close();
+    client.socket.close();
+  });
+
+  test("sockets that say nothing are bounded: the oldest goes", async () => {
+    await using own = await openRig();
+    const first = await dial(own.url);
+    const more: WebSocket[] = [];
+    for (let i = 0; i < 1_100; i++) {
+      const { socket } = await dial(own.url);
+      more.push(socket);
+    }
+    // Cut off, not asked to leave after the time for the handshake.
+    expect((await first.closed).code).toBe(1006);
+    for (const socket of more) socket.close();
+  }, 20_000);
+
+  test("who never reads the answers is cut off before they fill the memory", () => {
+    const said: unknown[] = [];
+    const at = { buffered: 16 * 1024 * 1024 };
+    const socket = {
+      getBufferedAmount: () => at.buffered,
+      sendText: () => said.push("sent"),
+      close: (code: number, reason: string) => said.push([code, reason]),
+      terminate: () => undefined,
+    } as unknown as ServerSocket;
+    const connection = new Connection(socket, UNIX_PEER);
+    const answer = { type: "res", id: "1", ok: true, payload: null } as const;
+    connection.respond(answer);
+    at.buffered++;
+    connection.respond(answer);
+    connection.respond(answer);
+    expect(said).toEqual(["sent", [1008, "slow consumer"]]);
+  });
 });
 
 describe("a client that never reads", () => {

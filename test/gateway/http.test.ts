@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -90,12 +90,31 @@ describe("health", () => {
   });
 });
 
+/** What a page may do. Whatever is added here opens a way for data to leave, or for another site to get in. */
+const ROWS = new Map([
+  ["default-src", "'self'"],
+  ["script-src", "'self'"],
+  ["style-src", "'self'"],
+  ["img-src", "'self' data: blob:"],
+  ["connect-src", "'self'"],
+  ["object-src", "'none'"],
+  ["base-uri", "'self'"],
+  ["form-action", "'none'"],
+  ["frame-ancestors", "'none'"],
+]);
+
 describe("every answer", () => {
   test("has the security headers and no CORS", async () => {
     for (const path of ["/", "/healthz", "/nope.js", "/assets/none.js", "/api/x"]) {
       const { headers } = await get(path, { headers: { origin: "https://evil.example" } });
-      expect(headers.get("content-security-policy")).toContain("default-src 'self'");
-      expect(headers.get("content-security-policy")).not.toContain("unsafe");
+      const policy = headers.get("content-security-policy")!.split("; ");
+      expect(policy.map((row) => row.split(" ")[0])).toEqual([...new Set(ROWS.keys())]);
+      for (const row of policy) {
+        const [name, ...sources] = row.split(" ");
+        expect([name, sources.join(" ")]).toEqual([name, ROWS.get(name!)]);
+      }
+      expect(headers.get("cross-origin-opener-policy")).toBe("same-origin");
+      expect(headers.get("cross-origin-resource-policy")).toBe("same-origin");
       expect(headers.get("x-frame-options")).toBe("DENY");
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("referrer-policy")).toBe("no-referrer");
@@ -349,6 +368,19 @@ describe("sign-in links", () => {
 });
 
 describe("broken requests", () => {
+  test("a sign-in is small: more is refused before it has come, and when it comes without a length", async () => {
+    const head =
+      "POST /api/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
+    expect(await raw(`${head}Content-Length: 4097\r\n\r\n`)).toContain("400");
+    const ticket = rig.gateway.createTicket().split("=")[1]!;
+    const padded = JSON.stringify({ ticket }).padEnd(4_097);
+    const chunked = `${padded.length.toString(16)}\r\n${padded}\r\n0\r\n\r\n`;
+    expect(await raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunked}`)).toContain("400");
+    const body = padded.slice(0, 4_096);
+    const sent = `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+    expect(await raw(sent)).toContain("200");
+  });
+
   test("a body that is cut in the middle harms nobody", async () => {
     const socket = connect(rig.gateway.port, "127.0.0.1");
     socket.write(
@@ -364,11 +396,20 @@ describe("broken requests", () => {
 
   test("a body beyond the limit gets 413, whatever length it claims", async () => {
     const head = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n";
-    expect(await raw(`${head}Content-Length: 999999999\r\n\r\nx`)).toContain("413");
+    for (const length of [1_048_577, 999_999_999])
+      expect(await raw(`${head}Content-Length: ${length}\r\n\r\nx`)).toContain("413");
     const chunk = `100000\r\n${"a".repeat(0x100000)}\r\n`;
     expect(await raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}`)).toMatch(
       /405|413/,
     );
+  });
+
+  test("half a request is not waited for: the network gets ten seconds without a byte", async () => {
+    using served = spyOn(Bun, "serve");
+    await using own = await openRig();
+    expect(own.gateway.port).toBeGreaterThan(0);
+    const given = served.mock.calls.map(([options]) => options as { idleTimeout?: number });
+    expect(given.map(({ idleTimeout }) => idleTimeout)).toEqual([10]);
   });
 
   test("what is no HTTP is answered or closed", async () => {

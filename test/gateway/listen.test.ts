@@ -5,7 +5,13 @@ import { join } from "node:path";
 
 import { systemClock } from "../../src/base/time.ts";
 import type { SocketData } from "../../src/gateway/connection.ts";
-import { ALONE, hostsFor, listenTcp, type OpenServer } from "../../src/gateway/listen.ts";
+import {
+  ALONE,
+  hostsFor,
+  listenTcp,
+  listenUnix,
+  type OpenServer,
+} from "../../src/gateway/listen.ts";
 import { portOwners } from "../../src/gateway/port-owner.ts";
 import { keepLog } from "../config-home.ts";
 import { dial } from "./dial.ts";
@@ -126,6 +132,26 @@ describe("the local socket", () => {
     await rig.gateway.stop();
     expect(() => statSync(path)).toThrow();
     await rig.close();
+  });
+
+  test("is for its owner only from the very first moment, and nothing else is made so", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "gw-umask-"));
+    const before = process.umask();
+    const seen: number[] = [];
+    const open: OpenServer = (at) => {
+      seen.push(process.umask());
+      return Bun.serve<SocketData>({ ...(at as { unix: string }), fetch: () => new Response() });
+    };
+    const server = await listenUnix(open, join(dir, "s"), keepLog().log);
+    expect(seen).toEqual([0o177]);
+    expect(process.umask()).toBe(before);
+    await server!.stop(true);
+    const broken: OpenServer = () => {
+      throw Object.assign(new Error("no"), { code: "EPERM" });
+    };
+    expect(await listenUnix(broken, join(dir, "t"), keepLog().log)).toBeUndefined();
+    expect(process.umask()).toBe(before);
+    rmSync(dir, { recursive: true });
   });
 
   test("a file that a killed gateway left is replaced", async () => {

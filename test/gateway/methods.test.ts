@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { REDACTED } from "../../src/config/edit.ts";
 import type { SessionKey } from "../../src/flow.ts";
+import { ATTACHMENT_BYTES, readAttachments } from "../../src/gateway/attachments.ts";
 import { describe as describeMethods } from "../../src/gateway/method.ts";
 import { type Methods, methods } from "../../src/gateway/methods/index.ts";
 import { RpcClient } from "../../src/protocol/client.ts";
@@ -77,6 +78,35 @@ describe("every method", () => {
     expect(typed.call("sessions.nope", {})).rejects.toThrow();
     typed.close();
   });
+});
+
+test("what a scope does not cover is refused, for clients of both protocols", async () => {
+  const pairing = ["device.pair.approve", "device.pair.list", "device.pair.reject"];
+  const reading = ["config.get", "config.schema"];
+  const changing = ["sessions.delete", "sessions.patch", "sessions.reset"];
+  const admin = ["chat.inject", "dashboard.link", "gateway.restart.request"];
+  /** Later clients may do more with less, as their generation did. */
+  const open: [protocol: number, scope: string, names: string[]][] = [
+    [3, "operator.read", []],
+    [3, "operator.write", []],
+    [3, "operator.pairing", pairing],
+    [3, "operator.approvals", []],
+    [4, "operator.read", reading],
+    [4, "operator.write", [...reading, ...changing]],
+    [4, "operator.pairing", pairing],
+    [4, "operator.sessions.write", []],
+  ];
+  for (const [protocol, scope, names] of open) {
+    const only = { minProtocol: protocol, maxProtocol: protocol, scopes: [scope] };
+    const who = await signedIn(rig.url, only);
+    const allowed: string[] = [];
+    for (const name of [...admin, ...pairing, ...reading, ...changing]) {
+      const { error } = await who.request(name, { key: "none", requestId: "none" });
+      if (!error?.message.startsWith("missing scope")) allowed.push(name);
+    }
+    expect([protocol, scope, allowed.sort()]).toEqual([protocol, scope, names.toSorted()]);
+    who.socket.close();
+  }
 });
 
 describe("chat.send", () => {
@@ -170,6 +200,22 @@ describe("chat.send", () => {
     ];
     for (const [i, [attachment, message]] of bad.entries())
       expect((await send([attachment], `img-bad-${i}`)).error?.message).toMatch(message);
+  });
+
+  test("a picture beyond the limit is refused by its length, before it is decoded", async () => {
+    const read = (content: string) => readAttachments([{ content }]);
+    const tooLarge = "exceeds size limit";
+    await expect(read(`=${"A".repeat(6_700_000)}`)).rejects.toThrow(tooLarge);
+    await expect(read(Buffer.alloc(ATTACHMENT_BYTES + 1).toString("base64"))).rejects.toThrow(
+      tooLarge,
+    );
+    const whole = Buffer.concat([Buffer.from(PNG, "base64"), Buffer.alloc(ATTACHMENT_BYTES)]);
+    const most = whole.subarray(0, ATTACHMENT_BYTES).toString("base64");
+    expect(await read(most)).toHaveLength(1);
+    const many = Array.from({ length: 21 }, () => ({ content: PNG }));
+    expect(
+      await errorOf("chat.send", { message: "x", idempotencyKey: "many", attachments: many }),
+    ).toMatch(/attachments/);
   });
 
   test("a session whose policy forbids it takes nothing", async () => {

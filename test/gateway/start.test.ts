@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readEnv } from "../../src/base/env.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
 import type { GatewayAuth } from "../../src/gateway/ports.ts";
-import { placeOf, restartProblem, sayStarted } from "../../src/gateway/start.ts";
+import { authFor, placeOf, restartProblem, sayStarted } from "../../src/gateway/start.ts";
 import { keepLog, makeHome, NO_FLAGS } from "../config-home.ts";
 import { openRig } from "./rig.ts";
 
@@ -80,6 +80,67 @@ describe("where the gateway listens", () => {
     expect(place({}, { RENDER: "true" }).problem).toContain("CLAWDBOT_GATEWAY_BIND=lan");
     const open = place({ bind: "lan", auth: { token: TOKEN } }, { FLY_APP_NAME: "a" });
     expect(open.problem).toBeUndefined();
+  });
+});
+
+describe("the secret while the config changes", () => {
+  const [OLD, NEW] = ["k3Jx9-vQ2mWz7_pLr8TnYb4c", "zW8-qLm3_xTr5vBn7KpJ2yHd"];
+  /** The secret of a gateway that was started with the first config, after each of the others. */
+  const secrets = async (files: object[], bind?: "lan") => {
+    using home = makeHome();
+    const configs = files.map((gateway) =>
+      ConfigSchema.parse({ gateway: { mode: "local", ...gateway } }),
+    );
+    const handle = { current: () => configs[0]!, env: () => home.env };
+    const { log } = keepLog();
+    const flags = { ...NO_FLAGS, bind: bind ?? configs[0]!.gateway.bind };
+    const auth = await authFor(handle, flags, home.paths, log);
+    const seen = [auth.current()];
+    while (configs.shift() && configs.length > 0) seen.push(auth.current());
+    return seen;
+  };
+  const lan = { bind: "lan", auth: { token: OLD } };
+  const old: GatewayAuth = { mode: "token", token: OLD };
+
+  test("a new one counts at once where it may stand", async () => {
+    expect(await secrets([lan, { ...lan, auth: { token: NEW } }])).toEqual([
+      old,
+      { mode: "token", token: NEW },
+    ]);
+    expect(await secrets([{ auth: { token: OLD } }, { auth: { mode: "none" } }])).toEqual([
+      old,
+      { mode: "none" },
+    ]);
+  });
+
+  test("a gateway that still listens to the network does not open when the next start will be without", async () => {
+    for (const auth of [{ mode: "none" }, { token: "short" }, { token: "change-me-now" }, {}]) {
+      const next = { bind: "loopback", auth };
+      expect([auth, await secrets([lan, next])]).toEqual([auth, [old, old]]);
+      expect([auth, await secrets([{ ...next, auth: lan.auth }, next], "lan")]).toEqual([
+        auth,
+        [old, old],
+      ]);
+    }
+    const back = await secrets([lan, { auth: { mode: "none" } }, { ...lan, auth: { token: NEW } }]);
+    expect(back.at(-1)).toEqual({ mode: "token", token: NEW });
+  });
+
+  test("a start that would let everybody in is none", async () => {
+    for (const auth of [{ mode: "none" }, { token: "short" }, {}])
+      await expect(secrets([{ bind: "lan", auth }])).rejects.toThrow("Refusing to bind");
+  });
+
+  test("neither does one that Tailscale forwards to", async () => {
+    const served = { tailscale: { mode: "serve" }, auth: { token: OLD } };
+    expect(await secrets([served, { auth: { mode: "none" } }])).toEqual([old, old]);
+  });
+
+  test("a generated one stays while nothing else is configured", async () => {
+    const [first, second, third] = await secrets([{}, { port: 5 }, { auth: { token: NEW } }]);
+    expect(first).toMatchObject({ mode: "token", token: expect.stringMatching(/^[\w-]{43,}$/) });
+    expect(second).toEqual(first!);
+    expect(third).toEqual({ mode: "token", token: NEW });
   });
 });
 

@@ -1,6 +1,6 @@
-import { AppError } from "../../base/errors.ts";
 /** `doctor`: what is wrong with this installation, what follows from it, and the exact command that mends it. */
-import { refuseInNixMode } from "../../base/nix.ts";
+import { AppError } from "../../base/errors.ts";
+import { hintInNixMode, refuseInNixMode } from "../../base/nix.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { Running, Severity } from "../../doctor/check.ts";
 import { examine, type Examined } from "../../doctor/examine.ts";
@@ -10,9 +10,9 @@ import { command } from "../command.ts";
 import type { Style } from "../out.ts";
 import { safeText } from "../out.ts";
 import { withGateway } from "../rpc.ts";
+import { lookAtService } from "../service/look.ts";
 import { openService } from "../service/service.ts";
 import { loadSettings } from "../settings.ts";
-import { lookAtService } from "./gateway-status.ts";
 
 const LOOK: Record<Severity, { mark: string; style: Style }> = {
   critical: { mark: "!!", style: "red" },
@@ -49,7 +49,11 @@ export const doctor = command({
       lookAtService(openService(cli, {}), settings),
     ]);
     const scene = { env, paths, loaded, command: cli.name + cli.profileFlag, running, service };
-    const findings = await examine(CHECKS, scene);
+    const found = await examine(CHECKS, scene);
+    const findings = found.map(({ fixHint, ...finding }) => {
+      const hint = hintInNixMode(env, fixHint);
+      return { ...finding, ...(hint && { fixHint: hint }) };
+    });
     const mended = fixing ? await mend(findings) : [];
     if (args.json) return cli.out.data(report(findings, mended));
     show(cli, findings, mended, running);

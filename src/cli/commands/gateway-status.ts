@@ -2,39 +2,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { isSecretName } from "../../base/env.ts";
 import { readLock } from "../../base/lock.ts";
 import { maskSecret } from "../../base/redact.ts";
-import { auditService } from "../../service/actions.ts";
-import { isSecretName } from "../../service/environment.ts";
-import type { Definition, Finding, ServiceState } from "../../service/service.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import { tcpTarget } from "../rpc.ts";
-import { auditFacts, openService, type Service, verbLine } from "../service/service.ts";
-import { loadSettings, type Settings } from "../settings.ts";
+import { type Look, lookAtService } from "../service/look.ts";
+import { openService, type Service, verbLine } from "../service/service.ts";
+import { loadSettings } from "../settings.ts";
 import { serviceFacts } from "./service.ts";
 import { probeGateway, shownUrl } from "./status.ts";
-
-/** What is known about the service without changing anything. */
-export type Look = {
-  state?: ServiceState;
-  definition?: Definition;
-  findings: Finding[];
-  older: string[];
-};
-
-export async function lookAtService({ cli, manager }: Service, settings: Settings): Promise<Look> {
-  if (!manager) return { findings: [], older: [] };
-  const state = await manager.state();
-  const definition = await manager.read();
-  const findings = definition ? auditService(manager, definition, auditFacts(cli, settings)) : [];
-  if (definition && !state.enabled && !state.obstacle)
-    findings.push({
-      code: "service-not-enabled",
-      message: "The service does not start with the machine.",
-    });
-  const older = (await manager.older()).map(({ name }) => name);
-  return { state, findings, older, ...(definition && { definition }) };
-}
 
 /** Without the secrets that an older version has put there. */
 const shownEnvironment = (environment: Record<string, string>): Record<string, string> =>
@@ -77,13 +54,15 @@ export const gatewayStatus = command({
     ]);
     const target = probe?.target ?? (await tcpTarget(cli, args));
     const runtime = lock.held ? { pid: lock.body?.pid, port: lock.body?.port } : null;
+    // The local socket has no address of its own: what the gateway listens on beside it is meant.
+    const bind = (lock.held && lock.body?.bind) || settings.config?.gateway.bind || target.bind;
     if (args.json)
       return out.data({
         service: serviceJson(service, look),
         config: {
           cli: { path: paths.configPath, exists: settings.exists, problems: settings.problems },
         },
-        gateway: { bindMode: target.bind, probeUrl: target.url, portSource: target.source },
+        gateway: { bindMode: bind, probeUrl: target.url, portSource: target.source },
         runtime,
         socket: existsSync(paths.socketPath) ? paths.socketPath : null,
         ...(probe && { rpc: { ok: probe.reachable, error: probe.error, url: target.url } }),
@@ -95,7 +74,7 @@ export const gatewayStatus = command({
       ...serviceRows(service, look),
       ["Config (cli)", paths.configPath + (settings.problems.length > 0 ? " (invalid)" : "")],
       ["File logs", join(paths.logDir, "clawdbot-*.log")],
-      ["Gateway", `bind=${target.bind}`],
+      ["Gateway", `bind=${bind}`],
       ["Probe target", shownUrl(target)],
       ["Runtime", runtime ? `running (pid ${runtime.pid}${port})` : "not running"],
       ["RPC probe", rpc],
@@ -140,7 +119,11 @@ function serviceRows(
   { state, definition }: Look,
 ): [name: string, value: string][] {
   if (!manager || !state) return [["Service", "none on this system"]];
-  const loaded = state.enabled ? manager.words.loaded : manager.words.notLoaded;
+  const loaded = state.obstacle?.final
+    ? "not running here"
+    : state.enabled
+      ? manager.words.loaded
+      : manager.words.notLoaded;
   const rows: [string, string][] = [
     ["Service", `${manager.label}${system ? " of the machine" : ""} (${loaded})`],
   ];

@@ -95,7 +95,6 @@ function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
         : (["OK", "green"] as const);
   out.line(`${out.paint(colour, state)} (${ms}ms)`);
   out.line(safeText(`Gateway is listening on ${where}`));
-  out.line(safeText(`Gateway is listening on ${where}`));
   for (const problem of summary.problems ?? []) out.line(safeText(problem));
   for (const id of summary.channelOrder ?? []) {
     const channel = summary.channels?.[id];

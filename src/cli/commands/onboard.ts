@@ -2,19 +2,19 @@
 import { runCommand } from "citty";
 
 import { AppError } from "../../base/errors.ts";
-import { refuseNix } from "../../config/write.ts";
+import { refuseInNixMode } from "../../base/nix.ts";
 import { noManager } from "../../service/registry.ts";
 import type { Obstacle } from "../../service/service.ts";
 import { canAsk, openAsk } from "../ask.ts";
 import type { Cli } from "../command.ts";
 import { command } from "../command.ts";
-import { COMMANDS } from "../commands.ts";
 import { type Answers, collect, type Flags, RISK } from "../onboard/answers.ts";
 import { type Applied, apply } from "../onboard/apply.ts";
 import { KEY_CHOICES, SKIP } from "../onboard/choices.ts";
 import { withGateway } from "../rpc.ts";
 import { openService } from "../service/service.ts";
 import { loadSettings } from "../settings.ts";
+import { install } from "./service.ts";
 
 const keyFlags = Object.fromEntries(
   KEY_CHOICES.map(({ flag, label }) => [
@@ -22,7 +22,7 @@ const keyFlags = Object.fromEntries(
     { type: "string" as const, hint: "key", description: `${label} key.` },
   ]),
 );
-const ignored = (description: string) => ({ type: "boolean" as const, description });
+const IGNORED = { type: "boolean", description: "Kept for scripts; has no effect." } as const;
 
 export const onboard = command({
   doc: "Set everything up: a model, the workspace, the config and, if you like, the background service.",
@@ -59,9 +59,9 @@ export const onboard = command({
     "no-install-daemon": { type: "boolean", description: "Do not, and do not ask." },
     "skip-daemon": { type: "boolean", description: "The same as --no-install-daemon." },
     "skip-health": { type: "boolean", description: "Do not look whether the gateway runs." },
-    "skip-channels": ignored("Kept for scripts; has no effect."),
-    "skip-skills": ignored("Kept for scripts; has no effect."),
-    "skip-ui": ignored("Do not print the link of the Control UI."),
+    "skip-channels": IGNORED,
+    "skip-skills": IGNORED,
+    "skip-ui": { type: "boolean", description: "Do not print the link of the Control UI." },
   },
   notes:
     "What is there already is kept: it can run again at any time. Keys go to .env in the state folder, never into the config.",
@@ -79,16 +79,19 @@ export const onboard = command({
   async run(args, cli) {
     const flags = args as unknown as Flags;
     const quiet = args["non-interactive"];
+    refuseInNixMode(cli.env, "config");
     if (quiet && !args["accept-risk"])
       throw new AppError("usage", `--non-interactive needs --accept-risk. ${RISK}`);
     if (!quiet && !canAsk())
       throw new AppError("usage", "There is no terminal to ask questions on.", {
-        hint: "Add --non-interactive --accept-risk, and say the answers with flags; see --help.",
+        hint: `Say the answers with flags, as in: ${cli.name}${cli.profileFlag} onboard --non-interactive --accept-risk --auth-choice skip. All of them: ${cli.name} onboard --help`,
       });
     const settings = await loadSettings(cli.env, cli.paths);
-    refuseNix({ env: settings.env });
+    refuseInNixMode(settings.env, "config");
     if (!settings.config)
-      throw new AppError("config_invalid", `The config cannot be used: ${settings.problems[0]}`);
+      throw new AppError("config_invalid", `The config cannot be used. ${settings.problems[0]}`, {
+        hint: `To see how to mend it: ${cli.name}${cli.profileFlag} doctor`,
+      });
     const obstacle = await serviceObstacle(cli);
     const ask = quiet ? undefined : openAsk(cli.out);
     let answers: Answers | undefined;
@@ -121,9 +124,8 @@ async function serviceObstacle(cli: Cli): Promise<Obstacle | undefined> {
  * failure: everything else is set up.
  */
 async function installService(cli: Cli, optional: boolean): Promise<number> {
-  const { citty } = await COMMANDS["gateway install"]!.load();
   try {
-    const { result } = await runCommand(citty, { rawArgs: [], data: cli });
+    const { result } = await runCommand(install.citty, { rawArgs: [], data: cli });
     return typeof result === "number" ? result : 0;
   } catch (cause) {
     if (!optional || !(cause instanceof AppError) || cause.code !== "service_failed") throw cause;
@@ -161,7 +163,9 @@ async function sayNext(
   else if (link) out.line("The gateway is running.");
   else {
     out.line(`Start it: ${cli.name}${cli.profileFlag} gateway`);
-    out.line(`Then open: ${cli.name}${cli.profileFlag} dashboard (port ${config.gateway.port})`);
+    out.line(
+      `Then, in a second terminal: ${cli.name}${cli.profileFlag} dashboard (prints a link to the page on port ${config.gateway.port})`,
+    );
   }
 }
 

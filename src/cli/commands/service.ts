@@ -1,25 +1,27 @@
 /** `gateway install`, `uninstall`, `start`, `stop` and `restart`: the gateway in the background. */
 import { VERSION } from "../../base/brand.ts";
 import { AppError, ERRORS, toAppError } from "../../base/errors.ts";
+import { lockOwner } from "../../base/lock.ts";
 import { refuseInNixMode } from "../../base/nix.ts";
 import { readDotEnv } from "../../config/load.ts";
 import { portOwners } from "../../gateway/port-owner.ts";
 import { installService, uninstallService } from "../../service/actions.ts";
 import { portOf } from "../../service/audit.ts";
 import { carriedVariables } from "../../service/environment.ts";
-import { throughSudo } from "../../service/obstacles.ts";
-import type { Finding, ServiceManager, ServiceState } from "../../service/service.ts";
+import { failure, throughSudo } from "../../service/obstacles.ts";
+import type { Finding, Obstacle, ServiceManager, ServiceState } from "../../service/service.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { Cli } from "../command.ts";
 import { command } from "../command.ts";
-import { restartByItself, runningGateway, stopProcess } from "../service/foreground.ts";
-import { bootIdOf, type Healthy, waitHealthy } from "../service/healthy.ts";
+import { restartByItself, stopProcess } from "../service/foreground.ts";
+import { type Healthy, waitHealthy } from "../service/healthy.ts";
 import {
   auditFacts,
   giveToUser,
   needManager,
   openService,
   programOf,
+  refuseForeignLinks,
   type Service,
   servicePort,
   verbLine,
@@ -141,17 +143,20 @@ export async function runInstall(args: InstallArgs, service: Service): Promise<T
   const typed = wholeNumber("port", args.port, { min: 1, max: 65_535 });
   const manager = needManager(service);
   const sudo = system ? undefined : throughSudo(env, process.getuid?.(), verbLine(cli, "install"));
-  if (sudo) throw new AppError("service_failed", sudo.message, { hint: sudo.hint });
+  if (sudo) throw failure(sudo);
+  refuseForeignLinks(service);
   const settings = await loadSettings(env, paths);
   const older = await manager.older();
   const definitions = [await manager.read(), ...older.map(({ definition }) => definition)];
   const [usedPort] = definitions.flatMap((each) => portOf(each?.command ?? []) ?? []);
   const port = servicePort(typed, cli, settings, usedPort);
   const before = await manager.state();
+  const { obstacle } = before;
+  if (obstacle?.final) throw new AppError("service_failed", obstacle.message, obstacle);
   await refuseConflict(cli, before, port, older.length > 0);
   const { command: program, passing } = programOf(cli);
   const { vars } = await readDotEnv(paths.stateDir);
-  const boot = bootIdOf(cli);
+  const boot = lockOwner(paths.lockPath)?.bootId;
   const installed = await installService(manager, {
     beforeStart: () => giveToUser(service),
     wanted: wantedService(service, program, port),
@@ -198,7 +203,7 @@ async function refuseConflict(
   hasOlder: boolean,
 ): Promise<void> {
   if (running || hasOlder) return;
-  const other = runningGateway(cli);
+  const other = lockOwner(cli.paths.lockPath);
   if (other)
     throw new AppError(
       "gateway_running",
@@ -224,6 +229,7 @@ export const uninstall = command({
 async function runUninstall(service: Service): Promise<Told> {
   refuseInNixMode(service.cli.env, "service");
   const manager = needManager(service);
+  refuseForeignLinks(service);
   const removed = await uninstallService(manager, service.cli.paths.stateDir);
   const linger = removed && (await manager.state()).linger;
   return {
@@ -237,11 +243,14 @@ async function runUninstall(service: Service): Promise<Told> {
   };
 }
 
-const notInstalled = (cli: Cli, code?: number): Told => ({
+/** No failure for `start` and `stop`, as in the original: scripts look at `result`. */
+const notInstalled = (cli: Cli, obstacle: Obstacle | undefined, code?: number): Told => ({
   result: "not-loaded",
   message: "The gateway is not installed as a service.",
   hints: [
-    `To run it in the background: ${verbLine(cli, "install")}`,
+    obstacle?.final
+      ? `${obstacle.message} ${obstacle.hint}`
+      : `To run it in the background: ${verbLine(cli, "install")}`,
     `To run it in this terminal: ${cli.name}${cli.profileFlag} gateway`,
   ],
   ...(code && { code }),
@@ -250,6 +259,8 @@ const notInstalled = (cli: Cli, code?: number): Told => ({
 export const start = command({
   doc: "Start the installed service, and wait until it is healthy.",
   args: SYSTEM,
+  notes:
+    "Without a service nothing is started, which is told and is no failure. For scripts: with --json `result` is `started` or `not-loaded`; or ask `clawdbot health`, which exits with 1 while no gateway answers.",
   examples: [["gateway start", "after `gateway stop`"]],
   run: (args, cli) => tell(cli, args, "start", runStart),
 });
@@ -258,8 +269,15 @@ export const start = command({
 export async function runStart(service: Service): Promise<Told> {
   const { cli: at, manager } = service;
   const state = await manager?.state();
-  if (!manager || !state?.installed) return notInstalled(at);
-  const other = runningGateway(at);
+  const other = lockOwner(at.paths.lockPath);
+  if (!manager || !state?.installed)
+    return other
+      ? {
+          result: "not-loaded",
+          message: `A gateway runs already (PID ${other.pid || "unknown"}), in a terminal or under another supervisor; no service is installed.`,
+          hints: [`To look at it: ${verbLine(at, "status")}`],
+        }
+      : notInstalled(at, state?.obstacle);
   if (other && !state.running)
     throw new AppError(
       "gateway_running",
@@ -288,13 +306,16 @@ export async function runStop(service: Service): Promise<Told> {
     if (state.running)
       return { result: "stopped", message: `The gateway is stopped (${manager.name}).` };
   }
-  const other = runningGateway(at);
+  const other = lockOwner(at.paths.lockPath);
   if (other) {
     await stopProcess(at, other);
     return { result: "stopped", message: `The gateway is stopped (PID ${other.pid}).` };
   }
   if (state?.installed) return { result: "stopped", message: "The gateway was not running." };
-  return { ...notInstalled(at), message: "No gateway runs, and none is installed." };
+  return {
+    ...notInstalled(at, state?.obstacle),
+    message: "No gateway runs, and none is installed.",
+  };
 }
 
 export const restart = command({
@@ -313,29 +334,32 @@ export const restart = command({
 export async function runRestart(service: Service): Promise<Told> {
   const { cli: at, manager } = service;
   const state = await manager?.state();
-  const other = runningGateway(at);
+  const other = lockOwner(at.paths.lockPath);
   if (other && !state?.running) {
     const gateway = await restartByItself(at, other);
     return {
-      ...restarted(at, gateway),
+      ...(await restarted(at, gateway)),
       message: `The gateway restarted (PID ${gateway.pid}).`,
     };
   }
-  if (!manager || !state?.installed) return notInstalled(at, 1);
-  const before = bootIdOf(at);
+  if (!manager || !state?.installed) return notInstalled(at, state?.obstacle, 1);
   await manager.restart();
-  const gateway = await waitHealthy(at, before, manager);
-  return { ...restarted(at, gateway), message: `The gateway restarted (${manager.name}).` };
+  const gateway = await waitHealthy(at, other?.bootId, manager);
+  return { ...(await restarted(at, gateway)), message: `The gateway restarted (${manager.name}).` };
 }
 
-function restarted(cli: Cli, gateway: Healthy) {
+async function restarted(cli: Cli, gateway: Healthy) {
   const { version } = gateway;
+  const warnings: string[] = [];
   // A gateway that starts anew in its own process is still the program that it was.
-  const warnings =
-    version === VERSION
-      ? []
-      : [
-          `It still is version ${version}; this is ${VERSION}. Stop it (${verbLine(cli, "stop")}) and start it again where it was started.`,
-        ];
+  if (version !== VERSION)
+    warnings.push(
+      `It still is version ${version}; this is ${VERSION}. Stop it (${verbLine(cli, "stop")}) and start it again where it was started.`,
+    );
+  const { problems } = await loadSettings(cli.env, cli.paths);
+  if (problems.length > 0)
+    warnings.push(
+      `The config cannot be used, so the gateway goes on with the last good one. ${problems[0]} To mend it: ${cli.name}${cli.profileFlag} doctor`,
+    );
   return { result: "restarted", gateway, warnings };
 }

@@ -90,7 +90,9 @@ export const status = command({
     for (const problem of settings.problems)
       cli.out.line(`${cli.out.paint("red", "config:")} ${problem}`);
     printRecent(cli, sessions.recent);
-    if (!probe.reachable) cli.out.line(`\nNext: ${cli.name}${cli.profileFlag} gateway`);
+    const lost = !probe.reachable && !isDown(probe);
+    const next = settings.problems.length > 0 || lost ? "doctor" : probe.reachable ? "" : "gateway";
+    if (next) cli.out.line(`\nNext: ${cli.name}${cli.profileFlag} ${next}`);
   },
 });
 
@@ -117,6 +119,10 @@ function statusJson(settings: Settings, probe: Probe, sessions: object) {
   };
 }
 
+/** It does not run, as opposed to: something is there and does not answer as a gateway should. */
+const isDown = ({ error }: Pick<Probe, "error">): boolean =>
+  error?.startsWith("The gateway is not running") === true;
+
 function overview(
   { paths, env }: Cli,
   { config, exists, problems }: Settings,
@@ -126,7 +132,7 @@ function overview(
 ): [string, string][] {
   const age = remote?.uptimeMs === undefined ? "" : `, up ${formatAge(remote.uptimeMs)}`;
   // The address stands before it already.
-  const why = error?.startsWith("The gateway is not running") ? "nothing answers there" : error;
+  const why = isDown({ error }) ? "nothing answers there" : error;
   const answer = reachable ? `answers in ${connectLatencyMs}ms${age}` : `not reachable: ${why}`;
   const port = readLock(paths.lockPath).body?.port;
   const file = problems.length > 0 ? "invalid" : exists ? "ok" : "no file, defaults";

@@ -1,5 +1,6 @@
 /** `token …`: secrets for people who have no `openssl` at hand, as inside the image. Nothing is stored. */
 import { AppError } from "../../base/errors.ts";
+import { newSecret } from "../../gateway/config.ts";
 import { command } from "../command.ts";
 import { commandsBelow } from "../commands.ts";
 import { showCommandHelp } from "../help.ts";
@@ -20,7 +21,7 @@ export const generate = command({
   examples: [["token generate", "for CLAWDBOT_GATEWAY_TOKEN"]],
   notes: 'Make one and use it: clawdbot config set gateway.auth.token "$(clawdbot token generate)"',
   async run(args, { out }) {
-    const made = crypto.getRandomValues(new Uint8Array(32)).toHex();
+    const made = newSecret();
     if (args.json) out.data({ token: made });
     else out.line(made);
   },

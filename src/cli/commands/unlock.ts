@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { PRODUCT } from "../../base/brand.ts";
 import { AppError } from "../../base/errors.ts";
 import { acquireLock, type Lock } from "../../base/lock.ts";
 import { command } from "../command.ts";
@@ -48,6 +49,6 @@ function take(path: string): Lock {
   throw new AppError(
     "gateway_running",
     `A gateway holds the lock (PID ${taken.pid || "unknown"}${port}); nothing was removed.`,
-    { hint: "Stop it first; its lock ends with it." },
+    { hint: `Stop it, and its lock ends with it: ${PRODUCT} gateway stop` },
   );
 }

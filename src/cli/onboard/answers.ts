@@ -2,7 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import { checkPlain } from "../../config/dot-env.ts";
 import type { Config } from "../../config/schema.ts";
-import { secretProblem } from "../../gateway/config.ts";
+import { newSecret, secretProblem } from "../../gateway/config.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { Ask } from "../ask.ts";
 import type { Cli } from "../command.ts";
@@ -44,7 +44,10 @@ export type Answers = {
 export const RISK =
   "The assistant can run commands and read files as you. Whoever can write to it can make it do so. Let nobody else write to it.";
 
-/** Asks nothing when `ask` is undefined, and not about a `service` where there can be none. Throws usage for flags that cannot be, provider errors for a key that does not work. */
+/**
+ * Undefined when the person does not want to go on. Asks nothing when `ask` is undefined, and not about a `service` where there can
+ * be none. Throws usage for flags that cannot be, provider errors for a key that does not work.
+ */
 export async function collect(
   cli: Cli,
   flags: Flags,
@@ -81,15 +84,13 @@ function gatewayAnswers(flags: Flags, { config, env }: Settings) {
     );
   // What the environment has stays there: secrets of a hosting platform are not copied to a disk.
   const secret = given !== inEnv ? given : undefined;
-  const make = open && !known ? randomToken() : undefined;
+  const make = open && !known ? newSecret() : undefined;
   return {
     ...(port && { port }),
     ...(bind && { bind }),
     ...((flags["gateway-auth"] || secret || make) && { auth: { mode, secret: secret ?? make } }),
   };
 }
-
-const randomToken = () => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("hex");
 
 type ModelAnswer = Pick<Answers, "key" | "authChoice" | "model">;
 

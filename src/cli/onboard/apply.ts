@@ -73,7 +73,3 @@ function changesFor(
     .filter(([, now, next]) => next !== undefined && next !== now)
     .map(([path, , value]) => ({ kind: "set", path, value }));
 }
-
-/** Where the page is when nothing tells a better address. */
-export const pageAt = ({ gateway }: Config): string =>
-  `http://127.0.0.1:${gateway.port}${gateway.controlUi.basePath ?? ""}/`;

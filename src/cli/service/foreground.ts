@@ -3,23 +3,16 @@ import { readdirSync, readlinkSync } from "node:fs";
 
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { realPathOf } from "../../base/fs.ts";
-import { type LockBody, readLock } from "../../base/lock.ts";
+import { type LockBody, lockOwner } from "../../base/lock.ts";
 import { inContainer } from "../../base/platform.ts";
-import { systemClock } from "../../base/time.ts";
+import { waitUntil } from "../../base/time.ts";
 import type { Cli } from "../command.ts";
 import { withGateway } from "../rpc.ts";
 import { type Healthy, waitHealthy } from "./healthy.ts";
 import { verbLine } from "./service.ts";
 
-/** Longer than a gateway takes to stop (5 s, signals.ts), and how often to look; in ms. */
+/** Longer than a gateway takes to stop (5 s, signals.ts), in ms. */
 const STOP_MS = 10_000;
-const LOOK_MS = 50;
-
-/** Who holds the lock; undefined when no gateway runs for this state folder. */
-export function runningGateway({ paths }: Cli): LockBody | undefined {
-  const lock = readLock(paths.lockPath);
-  return lock.held ? (lock.body ?? { pid: 0, bootId: "", version: "", startedAt: 0 }) : undefined;
-}
 
 /** Asks the gateway to start anew in its process, and waits until it is healthy. Throws when it does not do it. */
 export async function restartByItself(cli: Cli, running: LockBody): Promise<Healthy> {
@@ -58,10 +51,7 @@ export async function stopProcess(cli: Cli, { pid }: LockBody): Promise<void> {
         hint: `sudo kill ${pid}`,
       });
   }
-  for (let waited = 0; waited < STOP_MS; waited += LOOK_MS) {
-    if (!readLock(cli.paths.lockPath).held) return;
-    await systemClock.sleep(LOOK_MS);
-  }
+  if (await waitUntil(() => !lockOwner(cli.paths.lockPath), STOP_MS)) return;
   throw new AppError("service_failed", `The gateway (PID ${pid}) has not ended.`, {
     hint: `kill -9 ${pid}; nothing that it has accepted is lost.`,
   });

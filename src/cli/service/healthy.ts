@@ -1,6 +1,6 @@
 /** Waits until a gateway that was just started is healthy, and says why when it is not. */
 import { AppError } from "../../base/errors.ts";
-import { type LockBody, readLock } from "../../base/lock.ts";
+import { type LockBody, lockOwner } from "../../base/lock.ts";
 import { systemClock } from "../../base/time.ts";
 import type { ServiceManager, ServiceState } from "../../service/service.ts";
 import { NO_RESTART } from "../../service/systemd-unit.ts";
@@ -17,14 +17,8 @@ const LINES = 12;
 
 export type Healthy = { pid: number; port: number; version: string; url: string };
 
-/** Of the gateway that runs now; undefined when none does. Taken before a restart, so that the wait is for another one. */
-export function bootIdOf({ paths }: Cli): string | undefined {
-  const lock = readLock(paths.lockPath);
-  return lock.held ? lock.body?.bootId : undefined;
-}
-
 /**
- * Resolves when a gateway other than `before` holds the lock and answers a health request.
+ * Resolves when a gateway with another boot id than `before` holds the lock and answers a health request.
  * Throws service_failed with the last log lines and a remedy when that does not happen in time, or cannot happen any more.
  */
 export async function waitHealthy(
@@ -36,9 +30,9 @@ export async function waitHealthy(
   const deadline = systemClock.now() + HEALTHY_MS;
   let why = "it does not listen yet";
   for (let look = 1; systemClock.now() < deadline; look++) {
-    const { held, body } = readLock(cli.paths.lockPath);
-    if (held && body?.port && body.bootId !== before) {
-      const healthy = await askHealth(cli, body);
+    const owner = lockOwner(cli.paths.lockPath);
+    if (owner?.port && owner.bootId !== before) {
+      const healthy = await askHealth(cli, owner);
       if (typeof healthy !== "string") return healthy;
       why = healthy;
     }

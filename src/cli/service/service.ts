@@ -1,20 +1,22 @@
 /** What the service commands share: which manager is meant, what it should run, and how an outcome is told. */
-import { existsSync, lchownSync, lstatSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 
 import { serviceEnvPath } from "../../base/env-file.ts";
 import { readEnv } from "../../base/env.ts";
 import { AppError } from "../../base/errors.ts";
-import { readLock } from "../../base/lock.ts";
+import { lastLines, realPathOf } from "../../base/fs.ts";
+import { lockOwner } from "../../base/lock.ts";
 import { parseLogLine } from "../../base/log-lines.ts";
 import { findPaths } from "../../base/paths.ts";
 import { GATEWAY_PORT } from "../../gateway/config.ts";
 import { backupFolder } from "../../service/actions.ts";
 import type { AuditFacts } from "../../service/audit.ts";
 import { serviceEnvironment } from "../../service/environment.ts";
+import { failure } from "../../service/obstacles.ts";
 import { serviceProgram } from "../../service/program.ts";
 import { noManager, serviceManager } from "../../service/registry.ts";
-import type { Obstacle, ServiceManager, Surroundings, Wanted } from "../../service/service.ts";
+import type { ServiceManager, Surroundings, Wanted } from "../../service/service.ts";
 import type { Cli } from "../command.ts";
 import type { Settings } from "../settings.ts";
 
@@ -57,10 +59,7 @@ function surroundings({ env, paths }: Cli): Surroundings {
     stateDir: paths.stateDir,
     profile: paths.profile,
     uid: process.getuid?.(),
-    running() {
-      const lock = readLock(paths.lockPath);
-      return lock.held ? lock.body?.pid : undefined;
-    },
+    running: () => lockOwner(paths.lockPath)?.pid,
   };
 }
 
@@ -84,6 +83,37 @@ function homeOf(user: string): string {
 }
 
 /**
+ * Called before root writes into the state folder of somebody else: a link in there, which that user or the agent may have laid,
+ * would have root write to, or give away, any file of the machine. A link to the user's own is fine. Throws forbidden.
+ */
+export function refuseForeignLinks({ cli, user }: Pick<Service, "cli" | "user">): void {
+  if (!user) return;
+  const { home, stateDir } = cli.paths;
+  const { uid } = statSync(home);
+  for (const path of writtenByRoot(stateDir)) {
+    const real = realPathOf(path);
+    if (real === join(realPathOf(home), relative(home, path))) continue;
+    if (ownerOf(real) !== uid)
+      throw new AppError(
+        "forbidden",
+        `${path} leads to ${real}, which is not ${user}'s, so root does not write there.`,
+        { hint: `Remove the link (ls -ld '${path}'), or give ${user} what it leads to.` },
+      );
+  }
+}
+
+/** Of the path, or of the nearest folder above it that is there. */
+const ownerOf = (path: string): number =>
+  lstatSync(path, { throwIfNoEntry: false })?.uid ?? ownerOf(dirname(path));
+
+const writtenByRoot = (stateDir: string): string[] => [
+  stateDir,
+  serviceEnvPath(stateDir),
+  join(stateDir, "backups"),
+  backupFolder(stateDir),
+];
+
+/**
  * Gives what root has made for a user's service to that user, whose gateway could not use it otherwise. Called after an install with
  * `sudo … --system`; does nothing without a user.
  */
@@ -91,19 +121,16 @@ export function giveToUser({ cli, user }: Service): void {
   if (!user) return;
   const { home, stateDir } = cli.paths;
   const { uid, gid } = statSync(home);
-  const backups = join(stateDir, "backups");
-  const services = backupFolder(stateDir);
-  for (const path of [stateDir, serviceEnvPath(stateDir), backups, services]) {
+  for (const path of writtenByRoot(stateDir)) {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.uid === 0 && !found.isSymbolicLink()) lchownSync(path, uid, gid);
   }
 }
 
 /** Throws service_failed where there is no manager. */
-export function needManager({ manager }: Service, platform: string = process.platform) {
+export function needManager({ manager }: Service): ServiceManager {
   if (manager) return manager;
-  const { message, hint }: Obstacle = noManager(platform);
-  throw new AppError("service_failed", message, { hint });
+  throw failure(noManager(process.platform));
 }
 
 /** The port on which the service will listen: the flag, the environment, the config, that of the service that is there, the usual one. */
@@ -157,19 +184,14 @@ export const verbLine = ({ name, profileFlag }: Cli, verb: string): string =>
 
 /** The newest lines of the gateway's own log file; for supervisors that keep none. */
 export async function ownLogLines({ paths }: Cli, count: number): Promise<string[]> {
-  const names = existsSync(paths.logDir)
-    ? (await Array.fromAsync(new Bun.Glob("clawdbot-*.log").scan(paths.logDir))).sort()
-    : [];
-  const newest = names.at(-1);
+  const names = existsSync(paths.logDir) ? readdirSync(paths.logDir) : [];
+  const newest = names
+    .filter((name) => /^clawdbot-.*\.log$/.test(name))
+    .sort()
+    .at(-1);
   if (!newest) return [];
-  const file = Bun.file(join(paths.logDir, newest));
-  const tail = await file.slice(Math.max(0, file.size - 64 * 1024)).text();
-  return tail
-    .trimEnd()
-    .split("\n")
-    .slice(-count)
-    .map((raw) => {
-      const line = parseLogLine(raw);
-      return line ? `${line.time} [${line.subsystem}] ${line.message}` : raw;
-    });
+  return (await lastLines(join(paths.logDir, newest), count)).map((raw) => {
+    const line = parseLogLine(raw);
+    return line ? `${line.time} [${line.subsystem}] ${line.message}` : raw;
+  });
 }

@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 import { PRODUCT, VERSION } from "../../base/brand.ts";
 import { realPathOf } from "../../base/fs.ts";
 import { readLock } from "../../base/lock.ts";
+import { GATEWAY_PORT } from "../../gateway/config.ts";
 import { portOwners } from "../../gateway/port-owner.ts";
 import type { Check } from "../check.ts";
 
@@ -31,8 +32,8 @@ export const gatewayCheck: Check = {
           fixHint: `${command} logs, then end that process and start it again`,
         },
       ];
-    const port = loaded.env.gatewayPort ?? loaded.config?.gateway.port ?? 18789;
-    const owner = (await portOwners(port))[0];
+    const port = loaded.env.gatewayPort ?? loaded.config?.gateway.port ?? GATEWAY_PORT;
+    const [owner] = await portOwners(port);
     if (owner)
       return [
         {

@@ -1,14 +1,23 @@
 /** The config file: can it be used, and does it say what its owner thinks? */
+import { existsSync } from "node:fs";
+
+import { shellWord } from "../../base/fs.ts";
+import { CUT_OFF } from "../../config/document.ts";
+import { lastGoodPath } from "../../config/last-good.ts";
 import { describe } from "../../config/problem.ts";
+import { DAMAGED } from "../../config/source.ts";
 import type { Check, Finding } from "../check.ts";
 
 export const configCheck: Check = {
   id: "config",
   title: "Config",
-  async run({ loaded, command, env }) {
+  async run({ loaded, command, env, paths }) {
     const path = loaded.path;
     const errors = loaded.errors.map((problem): Finding => {
-      const fixHint = problem.hint ?? `Correct it in ${path}, then: ${command} config validate`;
+      const lost = problem.hint === CUT_OFF || problem.hint === DAMAGED;
+      const fixHint = lost
+        ? wholeAgain(problem.file ?? path, path, lastGoodPath(paths))
+        : (problem.hint ?? `Correct it in ${path}, then: ${command} config validate`);
       return { severity: "error", message: describe(problem), fixHint, path };
     });
     const warnings = loaded.warnings.map((problem): Finding => ({
@@ -39,6 +48,15 @@ export const configCheck: Check = {
     return [...errors, ...warnings, ...older, ...inactive, ...variables];
   },
 };
+
+/** The way back from a file that ends too early or is no text. Of an included file (another one than `config`) no copies are kept. */
+function wholeAgain(path: string, config: string, lastGood: string): string {
+  const copies = path === config ? [lastGood, `${path}.bak`] : [];
+  const copy = copies.find((file) => existsSync(file));
+  return copy
+    ? `Correct it, or put back an older one: cp ${shellWord(copy)} ${shellWord(path)}`
+    : `Correct it, or begin anew: mv ${shellWord(path)} ${shellWord(`${path}.broken`)}`;
+}
 
 export const modeCheck: Check = {
   id: "gateway-mode",

@@ -3,6 +3,7 @@ import { access, chmod, constants, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { errnoOf } from "../../base/errors.ts";
+import { shellWord, writeCommand } from "../../base/fs.ts";
 import type { Check, Finding } from "../check.ts";
 
 /** Below this much free space, in bytes, a backup of the database may fail. */
@@ -32,12 +33,11 @@ const writable = async (path: string): Promise<boolean> => {
 async function tooOpen(path: string, wanted: number): Promise<Finding[]> {
   const found = await modeOf(path);
   if (!found || (found.mode & 0o077) === 0) return [];
-  const mode = wanted.toString(8);
   return [
     {
       severity: "warning",
-      message: `Other users of this machine can read ${path} (mode ${found.mode.toString(8)}).`,
-      fixHint: `chmod ${mode} '${path}'`,
+      message: `${path} is open to other users of this machine (mode ${found.mode.toString(8)}).`,
+      fixHint: `chmod ${wanted.toString(8)} ${shellWord(path)}`,
       path,
       fix: async () => {
         await chmod(path, wanted);
@@ -56,12 +56,14 @@ export const stateCheck: Check = {
     if (!found) return [];
     const uid = process.getuid?.();
     if (!(await writable(stateDir))) {
-      const owner = `${uid}:${process.getgid?.()}`;
       return [
         {
           severity: "error",
-          message: `${stateDir} cannot be written by this user (uid ${uid}; it belongs to uid ${found.uid}).`,
-          fixHint: `sudo chown -R ${owner} '${stateDir}'`,
+          message:
+            found.uid === uid
+              ? `${stateDir} is yours, but its mode (${found.mode.toString(8).padStart(3, "0")}) forbids writing.`
+              : `${stateDir} cannot be written by this user (uid ${uid}; it belongs to uid ${found.uid}).`,
+          fixHint: writeCommand(stateDir),
           path: stateDir,
         },
       ];

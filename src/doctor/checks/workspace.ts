@@ -1,8 +1,9 @@
-/** The agents' folders, and what will answer. */
+/** The agents' folders: can they be used? */
 import { stat } from "node:fs/promises";
 
 import { agentEntries, agentSettings } from "../../agent/settings.ts";
 import { errnoOf } from "../../base/errors.ts";
+import { shellWord } from "../../base/fs.ts";
 import type { Check, Finding } from "../check.ts";
 
 export const workspaceCheck: Check = {
@@ -24,7 +25,12 @@ async function lookAt(path: string): Promise<Finding[]> {
     if ((await stat(path)).isDirectory()) return [];
     const message = `The workspace ${path} is not a folder.`;
     return [
-      { severity: "error", message, fixHint: `Move it away: mv '${path}' '${path}.old'`, path },
+      {
+        severity: "error",
+        message,
+        fixHint: `Move it away: mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
+        path,
+      },
     ];
   } catch (cause) {
     // It is made with the first message.

@@ -96,6 +96,17 @@ describe("origins", () => {
     expect(originAllowed("http://[::1]:5", "[::1]:5", NONE)).toBe(true);
   });
 
+  test("what no browser sends for an honest page is refused, although it names this host", () => {
+    for (const origin of [
+      "http://A.com",
+      "HTTP://a.com",
+      "http://a.com/",
+      "http://x@a.com",
+      "null",
+    ])
+      expect([origin, originAllowed(origin, "a.com", NONE)]).toEqual([origin, false]);
+  });
+
   test("a star allows every page, a listed one only itself", () => {
     expect(originAllowed("https://x", "y", { ...NONE, allowedOrigins: ["*"] })).toBe(true);
     const rules = { ...NONE, allowedOrigins: ["https://ui.example.com/"] };

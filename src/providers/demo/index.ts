@@ -13,6 +13,7 @@ const SHOWN = 1500;
 export const HOW_TO = [
   "To talk to a real model, do one of these and restart the gateway:",
   "",
+  "- `clawdbot onboard` asks for a key, tries it and keeps it",
   '- Anthropic: `clawdbot config set env.ANTHROPIC_API_KEY "<your key>"`',
   '- OpenAI: `clawdbot config set env.OPENAI_API_KEY "<your key>"`',
   '- Google: `clawdbot config set env.GEMINI_API_KEY "<your key>"`',

@@ -4,9 +4,11 @@ import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
+import { type Ran, runAsync } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 import { type Container, containerOf, TOKEN } from "./container.ts";
-import { type Engine, noEngine, out, type Ran, start } from "./engine.ts";
-import { ROOT, sharedImage } from "./image.ts";
+import { type Engine, noEngine, out } from "./engine.ts";
+import { sharedImage } from "./image.ts";
 
 setDefaultTimeout(120_000);
 const why = noEngine() ?? (existsSync(BINARY) ? undefined : `there is no ${BINARY}`);
@@ -25,7 +27,7 @@ describe.skipIf(why !== undefined)("our compose file", () => {
   const compose = (words: string[], env: Record<string, string> = {}): Promise<Ran> => {
     const { DOCKER_HOST, DOCKER_CONFIG } = now.engine.env;
     const vars = { ...plain, DOCKER_HOST: DOCKER_HOST!, DOCKER_CONFIG: DOCKER_CONFIG!, ...env };
-    return start(["docker", "compose", ...words], { cwd: now.dir, env: vars });
+    return runAsync(["docker", "compose", ...words], { cwd: now.dir, env: vars });
   };
   const services = async (env: Record<string, string> = {}): Promise<Record<string, Service>> =>
     JSON.parse(out(await compose(["--profile", "cli", "config", "--format", "json"], env)))
@@ -40,8 +42,8 @@ describe.skipIf(why !== undefined)("our compose file", () => {
     mkdirSync(now.dir);
     cpSync(join(ROOT, "docker-compose.yml"), join(now.dir, "docker-compose.yml"));
     for (const folder of ["/root/.clawdbot", "/root/clawd"]) {
-      out(await start(engine.asHost(["mkdir", "-p", folder])));
-      out(await start(engine.asHost(["chown", "-R", "1000:1000", folder])));
+      out(await runAsync(engine.asHost(["mkdir", "-p", folder])));
+      out(await runAsync(engine.asHost(["chown", "-R", "1000:1000", folder])));
     }
   });
   afterAll(async () => {

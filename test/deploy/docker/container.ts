@@ -1,7 +1,9 @@
 /** Containers of our image for the tests of this folder: start one, wait for what it says or becomes, look at it from outside. */
 import { randomBytes } from "node:crypto";
 
-import { type Engine, out, type Ran, start } from "./engine.ts";
+import { watch } from "../../e2e/child.ts";
+import { type Ran, runAsync } from "../lab.ts";
+import { type Engine, out } from "./engine.ts";
 import { IMAGE } from "./image.ts";
 
 /** A secret that nothing else has. */
@@ -35,8 +37,7 @@ export function containerOf(engine: Engine, name: string): Container {
     const filters = ["--filter", `container=${name}`, "--filter", `event=${event}`];
     const until = String(Math.ceil(Date.now() / 1000) + PATIENCE_S);
     const events = ["docker", "events", "--since", "1", "--until", until, ...filters];
-    const enough = (log: string) => count(log, line) >= times;
-    return follow([...events, "--format", "{{.Action}}"], env, enough, `${event} of ${name}`);
+    return follow([...events, "--format", "{{.Action}}"], env, line, times);
   };
   return {
     name,
@@ -51,14 +52,15 @@ export function containerOf(engine: Engine, name: string): Container {
         input === undefined ? {} : { input },
       ),
     logs: () => docker(["logs", name]),
-    logged: (text, times = 1) =>
-      follow(["docker", "logs", "-f", name], env, (log) => count(log, text) >= times, String(text)),
+    logged: (text, times = 1) => follow(["docker", "logs", "-f", name], env, text, times),
     healthy: () => happened("health_status", /health_status: healthy/g, 1),
     started: (times) => happened("start", /^start$/gm, times),
     inspect: async (template) => out(await docker(["inspect", "-f", template, name])),
     fetch: async (url, ...curl) =>
       out(
-        await start(engine.inNamespace(["curl", "-sS", "-g", "-w", " %{http_code}", ...curl, url])),
+        await runAsync(
+          engine.inNamespace(["curl", "-sS", "-g", "-w", " %{http_code}", ...curl, url]),
+        ),
       ),
     async remove() {
       await docker(["rm", "-f", "-v", name]);
@@ -83,31 +85,19 @@ export async function runImage(
 export const runOnce = (engine: Engine, words: string[], command: string[] = []): Promise<Ran> =>
   engine.docker(["run", "--rm", ...words, IMAGE, ...command]);
 
-const count = (log: string, text: string | RegExp): number =>
-  typeof text === "string"
-    ? log.split(text).length - 1
-    : [...log.matchAll(new RegExp(text.source, `g${text.flags.replace("g", "")}`))].length;
-
-/** Reads what a command says until it is enough, then ends the command. */
+/** Resolves when a command has said `what` so many times; the command is ended then. Rejects with what it said when it ends first. */
 async function follow(
   command: string[],
   env: Record<string, string>,
-  enough: (log: string) => boolean,
-  what: string,
+  what: string | RegExp,
+  times: number,
 ): Promise<void> {
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe", env });
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  let log = "";
-  const read = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      log += decoder.decode(chunk, { stream: true });
-      if (enough(log)) resolve(true);
-    }
-  };
-  Promise.all([read(child.stdout), read(child.stderr)]).then(() => resolve(enough(log)));
-  const seen = await promise;
-  child.kill();
-  await child.exited;
-  if (!seen) throw new Error(`never seen: ${what}\n${log}`);
+  const { seen, ended } = watch(child);
+  try {
+    await seen(what, times);
+  } finally {
+    child.kill();
+    await ended;
+  }
 }

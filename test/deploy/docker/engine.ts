@@ -17,16 +17,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { missing, run } from "../lab.ts";
+import { watch } from "../../e2e/child.ts";
+import { missing, type Ran, run, runAsync, type RunOptions } from "../lab.ts";
 
 /** Kept between runs; made anew when it is not there. */
 export const LAB = join(tmpdir(), "clawdbot-lab");
 const BASE_IMAGE = "debian:bookworm-slim";
 /** What the first stage of the Dockerfile begins with. Here it is `BASE_IMAGE`, without Node: an executable in dist/ needs none. */
 const NODE_IMAGE = "node:22-bookworm-slim";
-
-export type Ran = { code: number; stdout: string; stderr: string };
-export type RunOptions = { cwd?: string; env?: Record<string, string>; input?: string };
 
 export type Engine = {
   /** The environment of programs that are to use this engine: that of the test process, with DOCKER_HOST and DOCKER_CONFIG. */
@@ -46,23 +44,6 @@ export type Engine = {
   /** Ends dockerd with all its containers, and removes everything it kept. */
   stop(): Promise<void>;
 };
-
-/** Runs to its end without holding up the test process. Never throws for a command that fails. */
-export async function start(command: string[], options: RunOptions = {}): Promise<Ran> {
-  const child = Bun.spawn(command, {
-    stdin: options.input === undefined ? "ignore" : new Blob([options.input]),
-    stdout: "pipe",
-    stderr: "pipe",
-    ...(options.cwd && { cwd: options.cwd }),
-    ...(options.env && { env: options.env }),
-  });
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { code, stdout, stderr };
-}
 
 /** Standard output without the last line break. Throws with everything that was said when the command failed. */
 export function out(ran: Ran): string {
@@ -157,9 +138,9 @@ export async function startEngine(): Promise<Engine> {
   const unshare = readFileSync(join(root, "engine.pid"), "utf8").trim();
   const pid = Number(readFileSync(`/proc/${unshare}/task/${unshare}/children`, "utf8"));
   const docker = (words: string[], options: RunOptions = {}) =>
-    start(["docker", ...words], { ...options, env: { ...env, ...options.env } });
+    runAsync(["docker", ...words], { ...options, env: { ...env, ...options.env } });
   const inNamespace = (command: string[]) => ["nsenter", "-t", String(pid), "-n", ...command];
-  out(await start(["sh", "-c", `docker import - ${BASE_IMAGE} <"${rootfs}"`], { env }));
+  out(await runAsync(["sh", "-c", `docker import - ${BASE_IMAGE} <"${rootfs}"`], { env }));
   out(await docker(["tag", BASE_IMAGE, NODE_IMAGE]));
   return {
     env,
@@ -171,7 +152,7 @@ export async function startEngine(): Promise<Engine> {
     online: (work) => withNetwork(pid, work),
     async stop() {
       process.kill(supervisor);
-      await start(["tail", `--pid=${supervisor}`, "-f", "/dev/null"]);
+      await runAsync(["tail", `--pid=${supervisor}`, "-f", "/dev/null"]);
     },
   };
 }
@@ -192,18 +173,17 @@ export const sharedEngine = (): Promise<Engine> => (shared.engine ??= startEngin
 /** Resolves when dockerd says that it listens; rejects with its log when the supervisor, or dockerd, ends before. */
 async function listening(log: string, supervisor: number): Promise<void> {
   const words = ["tail", "-n", "+1", "-f", `--pid=${supervisor}`, log];
-  const child = Bun.spawn(words, { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    if (!/API listen on|failed to start daemon|^unshare: |level=fatal/m.test(text)) continue;
+  const child = Bun.spawn(words, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const { log: said, seen, ended } = watch(child);
+  try {
+    await seen(/API listen on|failed to start daemon|^unshare: |level=fatal/m);
+  } finally {
     child.kill();
-    break;
+    await ended;
   }
-  if (text.includes("API listen on")) return;
+  if (said().includes("API listen on")) return;
   process.kill(supervisor);
-  throw new Error(`dockerd does not run here:\n${text}`);
+  throw new Error(`dockerd does not run here:\n${said()}`);
 }
 
 async function withNetwork<T>(pid: number, work: () => Promise<T>): Promise<T> {
@@ -254,7 +234,7 @@ export const baseRootfs = (): Promise<string> =>
     // As in Docker's own image: without it each unpacked file waits for the disk.
     const fast = "--dpkgopt=force-unsafe-io";
     const words = ["--variant=minbase", "--format=tar", ...without, fast, "bookworm", path];
-    out(await start(["mmdebstrap", ...words, debianMirror()]));
+    out(await runAsync(["mmdebstrap", ...words, debianMirror()]));
   });
 
 /** A directory for DOCKER_CONFIG with Compose v2 and buildx, which bookworm does not have: taken out of trixie's packages. */
@@ -272,11 +252,11 @@ const composePlugins = (): Promise<string> =>
       ["Dir::Etc::sourcelist", join(apt, "sources.list")],
       ["Dir::State::lists", join(apt, "lists")],
     ].flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-    out(await start(["apt-get", ...options, "update"]));
+    out(await runAsync(["apt-get", ...options, "update"]));
     const get = ["apt-get", ...options, "download", "docker-compose", "docker-buildx"];
-    out(await start(get, { cwd: apt }));
+    out(await runAsync(get, { cwd: apt }));
     for (const file of new Bun.Glob("*.deb").scanSync(apt))
-      out(await start(["dpkg-deb", "-x", join(apt, file), join(apt, "x")]));
+      out(await runAsync(["dpkg-deb", "-x", join(apt, file), join(apt, "x")]));
     mkdirSync(join(path, "cli-plugins"), { recursive: true });
     for (const name of ["docker-compose", "docker-buildx"]) {
       const to = join(path, "cli-plugins", name);

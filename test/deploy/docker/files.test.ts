@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { missing, run } from "../lab.ts";
-import { ROOT } from "./image.ts";
+import { ROOT } from "../tree.ts";
 
 const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");
 const toml = (name: string) =>

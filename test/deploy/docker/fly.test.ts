@@ -7,9 +7,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
+import { type Ran, runAsync } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 import { type Container, runImage, TOKEN } from "./container.ts";
-import { type Engine, noEngine, out, type Ran, start } from "./engine.ts";
-import { ROOT, sharedImage } from "./image.ts";
+import { type Engine, noEngine, out } from "./engine.ts";
+import { sharedImage } from "./image.ts";
 
 setDefaultTimeout(120_000);
 const why = noEngine() ?? (existsSync(BINARY) ? undefined : `there is no ${BINARY}`);
@@ -227,7 +229,7 @@ describe.skipIf(why !== undefined).each(["clawdbot", "openclaw"] as const)(
       const limits = ["-s", "--max-time", "1", "-o", "/dev/null", "-w", "%{http_code}"];
       const status = async (origin: string): Promise<string> => {
         const words = ["curl", ...limits, ...headers, "-H", `Origin: ${origin}`];
-        const ran = await start(now.engine.inNamespace([...words, "http://localhost:3000/"]));
+        const ran = await runAsync(now.engine.inNamespace([...words, "http://localhost:3000/"]));
         return ran.stdout;
       };
       expect(await status("http://localhost:3000")).toBe("101");

@@ -5,8 +5,9 @@ import { basename, join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
 import { type Block, scriptOf } from "../guides/blocks.ts";
+import { type Ran, runAsync } from "../lab.ts";
 import { containerOf, runImage } from "./container.ts";
-import { type Engine, noEngine, out, type Ran, start } from "./engine.ts";
+import { type Engine, noEngine, out } from "./engine.ts";
 import { buildContext, sharedImage } from "./image.ts";
 
 setDefaultTimeout(300_000);
@@ -18,7 +19,7 @@ describe.skipIf(why !== undefined)("the guides for Docker", () => {
     const text = `cd "/root/${basename(now.repo)}" && set -eu\n${script}`;
     const shell = terminal ? ["script", "-qec", text, "/dev/null"] : ["sh", "-c", text];
     const env = { ...now.engine.env, HOME: "/root", TERM: "dumb" };
-    return start(now.engine.asHost(shell), { env });
+    return runAsync(now.engine.asHost(shell), { env });
   };
   /** At a terminal, because people sit at one: Docker then asks for one in the container too. */
   const type = async (blocks: Block[], how?: { terminal: boolean }): Promise<string> => {
@@ -36,7 +37,7 @@ describe.skipIf(why !== undefined)("the guides for Docker", () => {
   };
   const fresh = async (): Promise<void> => {
     if (now.repo) await inRepo("docker compose down --volumes --timeout 1");
-    await start(now.engine.asHost(["rm", "-rf", "/root/.clawdbot", "/root/clawd"]));
+    await runAsync(now.engine.asHost(["rm", "-rf", "/root/.clawdbot", "/root/clawd"]));
     now.repo = buildContext(now.engine);
   };
 

@@ -17,10 +17,12 @@ import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 import { BINARY } from "../../e2e/binary.ts";
-import { missing } from "../lab.ts";
+import { freePort } from "../../e2e/child.ts";
+import { missing, type Ran, runAsync } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 import { type Container, containerOf, TOKEN } from "./container.ts";
-import { type Engine, noEngine, out, type Ran, start } from "./engine.ts";
-import { buildContext, ROOT, sharedImage } from "./image.ts";
+import { type Engine, noEngine, out } from "./engine.ts";
+import { buildContext, sharedImage } from "./image.ts";
 
 setDefaultTimeout(180_000);
 const why = noEngine() ?? (existsSync(BINARY) ? undefined : `there is no ${BINARY}`);
@@ -31,7 +33,7 @@ const PATIENCE = 20_000;
 describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
   const now = {} as { engine: Engine; repo: string; gateway: Container };
   const host = async (...words: string[]): Promise<string> =>
-    out(await start(now.engine.asHost(words)));
+    out(await runAsync(now.engine.asHost(words)));
   const compose = (...words: string[]): Promise<Ran> =>
     now.engine.compose(now.repo, words, { env: guideShell() });
   /** A shell in which nothing of this machine's settings reaches the compose file. */
@@ -76,7 +78,7 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
   });
 
   test("deploy-085 what `openssl rand -hex 32` prints is a good token", async () => {
-    const token = out(await start(["openssl", "rand", "-hex", "32"]));
+    const token = out(await runAsync(["openssl", "rand", "-hex", "32"]));
     const env = readFileSync(join(now.repo, ".env"), "utf8");
     const better = env.replace(
       "CLAWDBOT_GATEWAY_TOKEN=change-me-now",
@@ -175,8 +177,8 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
     beforeAll(async () => {
       const { dir } = now.engine;
       const key = join(dir, "id");
-      out(await start(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]));
-      out(await start(["dropbearkey", "-t", "ed25519", "-f", join(dir, "host-key")]));
+      out(await runAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]));
+      out(await runAsync(["dropbearkey", "-t", "ed25519", "-f", join(dir, "host-key")]));
       mkdirSync(join(dir, ".ssh"), { mode: 0o700 });
       cpSync(`${key}.pub`, join(dir, ".ssh/authorized_keys"));
       const server = [
@@ -209,13 +211,13 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
       open.server?.kill();
       await open.browser?.close();
       if (open.socket)
-        await start([...open.ssh, "-S", open.socket, "-O", "exit", "root@YOUR_VPS_IP"]);
+        await runAsync([...open.ssh, "-S", open.socket, "-O", "exit", "root@YOUR_VPS_IP"]);
     });
 
     test('deploy-096 `ssh root@IP "docker compose logs"` shows the log', async () => {
       const { DOCKER_HOST, DOCKER_CONFIG } = now.engine.env;
       const shell = `export DOCKER_HOST=${DOCKER_HOST} DOCKER_CONFIG=${DOCKER_CONFIG}; cd ${now.repo}`;
-      const ran = await start([
+      const ran = await runAsync([
         ...open.ssh,
         "root@YOUR_VPS_IP",
         `${shell}; docker compose logs clawdbot-gateway`,
@@ -224,13 +226,7 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
     });
 
     test("deploy-095 through `ssh -N -L` a token pasted in a browser is enough, and the assistant answers", async () => {
-      const free = Bun.listen({
-        hostname: "127.0.0.1",
-        port: 0,
-        socket: { data: () => undefined },
-      });
-      const { port } = free;
-      free.stop(true);
+      const port = freePort();
       const tunnel = [
         "-N",
         "-L",
@@ -251,7 +247,7 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
         "-f",
         ...tunnel,
       ];
-      out(await start([...background, "root@YOUR_VPS_IP"]));
+      out(await runAsync([...background, "root@YOUR_VPS_IP"]));
       open.url = `http://127.0.0.1:${port}/`;
       open.browser = await chromium.launch({
         executablePath: CHROMIUM ?? Bun.which("chromium")!,
@@ -310,7 +306,9 @@ describe.skipIf(why !== undefined)("the guide for a VPS with Docker", () => {
   });
 
   test("deploy-086 `.env` cannot be committed, and is not in the image", async () => {
-    const ignored = await start(["git", "check-ignore", "-q", "--no-index", ".env"], { cwd: ROOT });
+    const ignored = await runAsync(["git", "check-ignore", "-q", "--no-index", ".env"], {
+      cwd: ROOT,
+    });
     expect(ignored.code).toBe(0);
     appendFileSync(join(now.repo, ".env"), "MARK=never-in-an-image\n");
     const words = [

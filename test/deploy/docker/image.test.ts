@@ -12,9 +12,9 @@ import {
 import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
-import { missing } from "../lab.ts";
+import { missing, type Ran, runAsync } from "../lab.ts";
 import { type Container, runImage, runOnce } from "./container.ts";
-import { type Engine, noEngine, out, type Ran, start } from "./engine.ts";
+import { type Engine, noEngine, out } from "./engine.ts";
 import { buildContext, IMAGE, sharedImage } from "./image.ts";
 
 setDefaultTimeout(300_000);
@@ -39,7 +39,7 @@ describe.skipIf(why !== undefined)("the image", () => {
   const listing = async (image: string): Promise<string[]> => {
     const id = out(await docker(["create", image, "x"]));
     const list = 'docker export "$1" | tar -tv --numeric-owner -f -';
-    const ran = await start(["sh", "-c", list, "list", id], { env: now.engine.env });
+    const ran = await runAsync(["sh", "-c", list, "list", id], { env: now.engine.env });
     await docker(["rm", id]);
     return out(ran).split("\n");
   };
@@ -275,7 +275,7 @@ describe.skipIf(why !== undefined)("the image", () => {
 /** This machine's Node and npm on the base image, with its certificates: what the real Node image is for the build. */
 async function nodeImage(engine: Engine): Promise<void> {
   const container = out(await engine.docker(["create", "debian:bookworm-slim", "true"]));
-  const modules = out(await start(["npm", "root", "-g"]));
+  const modules = out(await runAsync(["npm", "root", "-g"]));
   const copies = [
     [Bun.which("node")!, "/usr/local/bin/node"],
     [join(modules, "npm"), "/usr/local/lib/npm"],
@@ -301,7 +301,9 @@ describe.skipIf(noBuildah !== undefined)("without an engine", () => {
   // Its own storage, so that nothing of the machine's changes.
   const buildah = (...words: string[]) => {
     const roots = ["--root", `${now.base}/store`, "--runroot", `${now.base}/run`];
-    return start(["buildah", "--storage-driver", "vfs", ...roots, ...words], { cwd: now.context });
+    return runAsync(["buildah", "--storage-driver", "vfs", ...roots, ...words], {
+      cwd: now.context,
+    });
   };
   const bud = (...words: string[]) =>
     buildah(
@@ -326,7 +328,7 @@ describe.skipIf(noBuildah !== undefined)("without an engine", () => {
       base: mkdtempSync(join(engine.dir, "buildah-")),
     });
     const save = 'docker save debian:bookworm-slim >"$1"';
-    out(await start(["sh", "-c", save, "save", `${now.base}/base.tar`], { env: engine.env }));
+    out(await runAsync(["sh", "-c", save, "save", `${now.base}/base.tar`], { env: engine.env }));
     out(await buildah("pull", `docker-archive:${now.base}/base.tar`));
   });
 

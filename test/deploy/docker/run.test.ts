@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
+import { ROOT } from "../tree.ts";
 import { type Container, runImage, runOnce, TOKEN } from "./container.ts";
 import { type Engine, noEngine, out } from "./engine.ts";
-import { ROOT, sharedImage } from "./image.ts";
+import { sharedImage } from "./image.ts";
 
 setDefaultTimeout(120_000);
 const why = noEngine() ?? (existsSync(BINARY) ? undefined : `there is no ${BINARY}`);
@@ -36,7 +37,15 @@ describe.skipIf(why !== undefined)("a container", () => {
     mkdirSync(path);
     return path;
   };
-  const secret = ["-e", `CLAWDBOT_GATEWAY_TOKEN=${TOKEN}`];
+  const set = (variables: Record<string, string>): string[] =>
+    Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+  const secret = set({ CLAWDBOT_GATEWAY_TOKEN: TOKEN });
+  const ROOT_USER = ["--user", "0"];
+  /** Runs a command in our image as root, on a folder of the host at /data. */
+  const asRoot = async (dir: string, ...command: string[]): Promise<string> =>
+    out(await runOnce(now.engine, [...ROOT_USER, "-v", `${dir}:/data`], command));
+  const memoryOf = async ({ name }: Container): Promise<string> =>
+    out(await now.engine.docker(["stats", "--no-stream", "--format", "{{.MemUsage}}", name]));
 
   beforeAll(async () => {
     now.engine = (await sharedImage()).engine;
@@ -93,15 +102,7 @@ describe.skipIf(why !== undefined)("a container", () => {
   test("idle it takes less than 64 MB", async () => {
     const container = await started();
     out(await container.exec(["clawdbot", "health"]));
-    const usage = out(
-      await now.engine.docker([
-        "stats",
-        "--no-stream",
-        "--format",
-        "{{.MemUsage}}",
-        container.name,
-      ]),
-    );
+    const usage = await memoryOf(container);
     const [, number, unit] = /^([\d.]+)(\w+)/.exec(usage)!;
     process.stdout.write(`idle memory of the container: ${usage}\n`);
     expect(unit).toBe("MiB");
@@ -113,20 +114,12 @@ describe.skipIf(why !== undefined)("a container", () => {
     // Each turn is one process of the command line inside the same 256 MB, and every fourth runs a command.
     const turn =
       'i=0; while [ $i -lt 20 ]; do clawdbot agent -m "turn $1 $i" && clawdbot agent -m "run date" || exit 1; i=$((i+2)); done >/dev/null';
-    const peak = async () =>
-      out(
-        await now.engine.docker([
-          "stats",
-          "--no-stream",
-          "--format",
-          "{{.MemUsage}}",
-          container.name,
-        ]),
-      );
-    const before = await peak();
+    const before = await memoryOf(container);
     for (const round of [1, 2, 3])
       out(await container.exec(["sh", "-c", turn, "turn", String(round)]));
-    process.stdout.write(`256 MB soak: ${before} before, ${await peak()} after 60 turns\n`);
+    process.stdout.write(
+      `256 MB soak: ${before} before, ${await memoryOf(container)} after 60 turns\n`,
+    );
     expect(await container.inspect("{{.State.OOMKilled}} {{.State.Status}}")).toBe("false running");
   });
 
@@ -139,28 +132,9 @@ describe.skipIf(why !== undefined)("a container", () => {
       expect(refused.stderr).not.toMatch(/\bat \/|internal|This is a bug/);
       const [uid, gid = uid] = user.split(":");
       const state = folder(`state-of-${uid}`);
-      out(
-        await now.engine.docker([
-          "run",
-          "--rm",
-          "--user",
-          "0",
-          "-v",
-          `${state}:/s`,
-          "clawdbot:local",
-          "chown",
-          `${uid}:${gid}`,
-          "/s",
-        ]),
-      );
-      const container = await started([
-        "--user",
-        user,
-        "-v",
-        `${state}:/state`,
-        "-e",
-        "CLAWDBOT_STATE_DIR=/state",
-      ]);
+      await asRoot(state, "chown", `${uid}:${gid}`, "/data");
+      const words = ["--user", user, "-v", `${state}:/state`];
+      const container = await started([...words, ...set({ CLAWDBOT_STATE_DIR: "/state" })]);
       expect(out(await container.exec(["clawdbot", "agent", "--message", "hello"]))).toContain(
         "Demo model",
       );
@@ -226,43 +200,19 @@ describe.skipIf(why !== undefined)("a container", () => {
 
   test("CLAWDBOT_DROP_UID never changes what a link points to, and refuses folders with the program in them", async () => {
     const state = folder("disk-with-links");
-    const words = [
-      "--user",
-      "0",
-      "-v",
-      `${state}:/data`,
-      "-e",
-      "CLAWDBOT_STATE_DIR=/data",
-      "-e",
-      "CLAWDBOT_DROP_UID=1000",
-    ];
-    out(
-      await now.engine.docker([
-        "run",
-        "--rm",
-        "--user",
-        "0",
-        "-v",
-        `${state}:/data`,
-        "clawdbot:local",
-        "ln",
-        "-s",
-        "/etc/passwd",
-        "/data/link",
-      ]),
-    );
-    const container = await started(words);
+    await asRoot(state, "ln", "-s", "/etc/passwd", "/data/link");
+    const container = await started([
+      ...ROOT_USER,
+      ...["-v", `${state}:/data`],
+      ...set({ CLAWDBOT_STATE_DIR: "/data", CLAWDBOT_DROP_UID: "1000" }),
+    ]);
     expect(out(await container.exec(["stat", "-c", "%u", "/etc/passwd"]))).toBe("0");
     expect(out(await container.exec(["stat", "-c", "%u", "/data/link"]))).toBe("1000");
     for (const place of ["/", "/usr", "/usr/local"]) {
       const refused = await runOnce(now.engine, [
         ...secret,
-        "--user",
-        "0",
-        "-e",
-        `CLAWDBOT_STATE_DIR=${place}`,
-        "-e",
-        "CLAWDBOT_DROP_UID=1000",
+        ...ROOT_USER,
+        ...set({ CLAWDBOT_STATE_DIR: place, CLAWDBOT_DROP_UID: "1000" }),
       ]);
       expect(refused.code).not.toBe(0);
       expect(refused.stderr).toContain("cannot be the state folder");
@@ -273,10 +223,8 @@ describe.skipIf(why !== undefined)("a container", () => {
     for (const value of ["node", "0", "1000:0", "-1", "4294967295", "1000 2000"]) {
       const refused = await runOnce(now.engine, [
         ...secret,
-        "--user",
-        "0",
-        "-e",
-        `CLAWDBOT_DROP_UID=${value}`,
+        ...ROOT_USER,
+        ...set({ CLAWDBOT_DROP_UID: value }),
       ]);
       expect([value, refused.code]).toEqual([value, 1]);
       expect(refused.stderr).toContain("is not a user's number");
@@ -284,10 +232,8 @@ describe.skipIf(why !== undefined)("a container", () => {
     const bound = await runOnce(now.engine, [
       ...secret,
       ...HARD,
-      "--user",
-      "0",
-      "-e",
-      "CLAWDBOT_DROP_UID=1000",
+      ...ROOT_USER,
+      ...set({ CLAWDBOT_DROP_UID: "1000" }),
     ]);
     expect(bound.code).not.toBe(0);
     expect(bound.stderr).toMatch(

@@ -1,5 +1,5 @@
 /** Runs the commands of the guides as they stand there, in an empty home with the compiled binary on the PATH. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,6 +7,8 @@ import { BINARY, emptyHome, type Home, plainEnv, startGatewayProcess } from "../
 import { copyTree } from "../tree.ts";
 import { type Block, scriptOf } from "./blocks.ts";
 
+// One of them builds the program.
+setDefaultTimeout(120_000);
 const open: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();

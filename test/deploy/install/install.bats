@@ -212,13 +212,13 @@ setup() { new_home; }
   has_text "signature of SHA256SUMS: right"
 }
 
-@test "a mirror is told by name and size; a moved file is followed; a slow one is waited for" {
+@test "a mirror is told by name; a moved file is followed; a slow one is waited for" {
   for fault in moved slow; do
     rm -rf "$DIR"
     SOURCE=http://127.0.0.1:$HTTP/$fault/good
     install
     ended 0
-    has_text "Downloading clawdbot 2026.1.2 for $TARGET (0.0 MB) from $SOURCE/download/v2026.1.2/clawdbot-$TARGET.gz"
+    has_text "Downloading clawdbot 2026.1.2 for $TARGET from $SOURCE/download/v2026.1.2/clawdbot-$TARGET.gz"
     [ "$("$DIR/clawdbot" --version)" = 2026.1.2 ]
   done
 }
@@ -990,34 +990,27 @@ begin_stalled() {
   called "2026.1.2 --profile work gateway uninstall"
 }
 
-@test "doctor looks after an update, only where the program has it" {
-  install --version 2026.1.1
+@test "doctor looks after an update, and only then" {
   install
-  never_called "doctor --non-interactive"
-  touch "$HOME_DIR/.fake/doctor"
+  never_called "2026.1.2 doctor --non-interactive"
   install --version 2026.1.1
   ended 0
   called "2026.1.1 doctor --non-interactive"
   has_text "clawdbot doctor: all well"
 }
 
-@test "the set-up questions come on a terminal, after a first installation, where the program has them" {
+@test "the set-up questions come on a terminal, after a first installation" {
   # shellcheck disable=SC2086 # the shell and its arguments
   on_terminal() {
     run in_env script -qec "$(printf '%q ' $SHELL_UNDER_TEST "$SCRIPT" --dir "$DIR" "$@")" /dev/null </dev/null
     ended 0
   }
-  mkdir "$HOME_DIR/.fake"
-  on_terminal
-  lacks_text ONBOARDING
-  has_text "clawdbot gateway"
-  touch "$HOME_DIR/.fake/onboard"
   for option in --no-onboard --no-prompt; do
-    rm -r "$DIR"
     on_terminal $option
     lacks_text ONBOARDING
+    has_text "clawdbot gateway"
+    rm -r "$DIR"
   done
-  rm -r "$DIR"
   on_terminal
   has_text ONBOARDING
   on_terminal --version 2026.1.1

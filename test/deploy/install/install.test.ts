@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
-import { batsTogether, missing, run } from "../lab.ts";
+import { missing, run, runBats } from "../lab.ts";
 
 const SCRIPT = "install.sh";
 
@@ -44,7 +44,7 @@ function ash(): string {
 const SUITE = "install/install.bats";
 
 if (why === undefined)
-  await batsTogether([
+  await runBats([
     { title: "under dash", file: SUITE, env: { TEST_SHELL: "dash" } },
     { title: "under busybox ash", file: SUITE, env: { TEST_SHELL: `${ash()} sh` } },
     { title: "under bash", file: SUITE, env: { TEST_SHELL: "bash" } },

@@ -101,9 +101,6 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
       if (body === undefined || !(fault in FAULTS)) {
         response.writeHead(404);
         response.end("not here\n");
-      } else if (request.method === "HEAD") {
-        response.writeHead(200, { "content-length": body.length });
-        response.end();
       } else FAULTS[fault]!(body, response, `/${rest.join("/")}`);
     });
 }

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { copyFlake, type Nix, noNix, openNix, ROOT, STUB } from "./nix.ts";
+import { ROOT } from "../tree.ts";
+import { copyFlake, type Nix, noNix, openNix, STUB } from "./nix.ts";
 
 setDefaultTimeout(120_000);
 const SYSTEMS = ["aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"];

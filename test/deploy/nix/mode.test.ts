@@ -26,7 +26,8 @@ import {
   type Running,
   startGatewayProcess,
 } from "../../e2e/binary.ts";
-import { noNix, openNix, ROOT } from "./nix.ts";
+import { ROOT } from "../tree.ts";
+import { noNix, openNix } from "./nix.ts";
 
 setDefaultTimeout(60_000);
 const NIX = { CLAWDBOT_NIX_MODE: "1" };

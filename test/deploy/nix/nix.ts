@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { missing, run } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 
-export const ROOT = join(import.meta.dir, "../../..");
 export const STUB = join(import.meta.dir, "stub");
 
 /** The system of this machine, on which things can really be built. */

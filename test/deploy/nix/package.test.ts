@@ -9,7 +9,8 @@ import { narHash } from "../../../nix/nar.ts";
 import pkg from "../../../package.json";
 import { BINARY } from "../../e2e/binary.ts";
 import { run } from "../lab.ts";
-import { HERE, type Nix, noNix, openNix, ROOT } from "./nix.ts";
+import { ROOT } from "../tree.ts";
+import { HERE, type Nix, noNix, openNix } from "./nix.ts";
 
 setDefaultTimeout(300_000);
 const VERSION = "2026.1.2";

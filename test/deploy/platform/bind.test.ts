@@ -4,19 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
+import { freePort } from "../../e2e/child.ts";
 import { missing, run } from "../lab.ts";
-import {
-  cli,
-  freePort,
-  home,
-  isRoot,
-  signIn,
-  start,
-  type Started,
-  TOKEN,
-  urlOf,
-  useRig,
-} from "./rig.ts";
+import { cli, home, isRoot, signIn, start, type Started, TOKEN, urlOf, useRig } from "./rig.ts";
 
 setDefaultTimeout(30_000);
 useRig();
@@ -136,7 +126,7 @@ describe("deploy-053 the port:", () => {
   for (const [name, words, vars] of cases)
     test(`deploy-053 ${name}`, async () => {
       const dir = home();
-      const port = await freePort();
+      const port = freePort();
       const given = vars(port);
       const gateway = { mode: "local", ...(words === "CONFIG" && { port }) };
       configured(dir, { gateway });

@@ -24,6 +24,11 @@ useRig();
 const noProc = process.platform !== "linux";
 const fake = await startAnthropic({});
 afterAll(() => fake.stop());
+/** A config with the fake as its only provider. */
+const WITH_MODEL = JSON.stringify({
+  gateway: { mode: "local" },
+  models: { providers: { anthropic: { baseUrl: fake.url, apiKey: "sk-ant-test" } } },
+});
 const GUIDES = join(import.meta.dir, "../../fixtures/guides");
 const guide = (name: string) => readFileSync(join(GUIDES, name), "utf8");
 
@@ -207,13 +212,7 @@ test.skipIf(noProc)(
 
 test("deploy-049 NODE_OPTIONS, BUN_* and the loader's variables reach neither the program nor its children", async () => {
   const dir = home();
-  const state = configured(
-    dir,
-    JSON.stringify({
-      gateway: { mode: "local" },
-      models: { providers: { anthropic: { baseUrl: fake.url, apiKey: "sk-ant-test" } } },
-    }),
-  );
+  const state = configured(dir, WITH_MODEL);
   writeFileSync(join(dir, "evil.js"), `require("fs").writeFileSync("${dir}/ran", "x")`);
   const env = {
     NODE_OPTIONS: `--max-old-space-size=1536 --require ${dir}/evil.js`,
@@ -234,13 +233,7 @@ test("deploy-049 NODE_OPTIONS, BUN_* and the loader's variables reach neither th
 test("deploy-049 a skill that calls node gets a script run where the owner allowed it, and a word of why where not", async () => {
   for (const allowed of [true, false]) {
     const dir = home();
-    const state = configured(
-      dir,
-      JSON.stringify({
-        gateway: { mode: "local" },
-        models: { providers: { anthropic: { baseUrl: fake.url, apiKey: "sk-ant-test" } } },
-      }),
-    );
+    const state = configured(dir, WITH_MODEL);
     const bin = join(dir, "bin");
     mkdirSync(bin);
     link(bin, "node");

@@ -81,6 +81,12 @@ describe("called as node", () => {
     });
     expect(cli(dir, "-p 6*7", { as: node, env }).stdout).toBe("42\n");
     expect(cli(dir, "-v", { as: node, env }).stdout).toStartWith("v22.");
+    // What lies in the folder is not asked, as Node would not: a cloned repository may hold anything.
+    writeFileSync(join(dir, "bunfig.toml"), 'preload = ["./evil.cjs"]');
+    writeFileSync(join(dir, "evil.cjs"), 'console.log("evil");');
+    writeFileSync(join(dir, ".env"), "PLANTED=evil");
+    for (const words of ["-p process.env.PLANTED", "-p String(process.env.PLANTED)"])
+      expect(cli(dir, words, { as: node, env, cwd: dir }).stdout).toBe("undefined\n");
     // Never under its own names.
     for (const as of [BINARY, link(dir, "openclaw")]) {
       expect(cli(dir, "s.cjs", { as, env })).toMatchObject({ code: 1, stdout: "" });

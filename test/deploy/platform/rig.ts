@@ -4,13 +4,13 @@
  */
 import { afterEach } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Methods } from "../../../src/gateway/methods/index.ts";
 import { type ClientOptions, RpcClient } from "../../../src/protocol/client.ts";
 import { BINARY, clientInfo } from "../../e2e/binary.ts";
+import { listening, watch, type Watched } from "../../e2e/child.ts";
 import { run } from "../lab.ts";
 
 export const TOKEN = "k3Jx9-vQ2mWz7_pLr8TnYb4cQ1";
@@ -29,12 +29,9 @@ type Options = {
   within?: string[];
 };
 
-export type Started = {
+export type Started = Omit<Watched, "ended"> & {
   pid: number;
   port: number;
-  log(): string;
-  /** Resolves when the log has the text; rejects with all of it when the process ends first. */
-  seen(what: string | RegExp): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<number>;
 };
 
@@ -96,35 +93,12 @@ export async function start(dir: string, words: string, options: Options = {}): 
     stdout: "pipe",
     stderr: "pipe",
   });
-  let text = "";
-  const waiting = new Set<() => void>();
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      text += decoder.decode(chunk, { stream: true });
-      for (const look of [...waiting]) look();
-    }
-  };
-  const ended = Promise.all([read(child.stdout), read(child.stderr), child.exited]).then(() => {
-    for (const look of [...waiting]) look();
-  });
+  const { log, seen, ended } = watch(child);
   const gateway: Started = {
     pid: child.pid,
     port: 0,
-    log: () => text,
-    seen: (what) =>
-      new Promise<void>((done, fail) => {
-        const look = () => {
-          const found = typeof what === "string" ? text.includes(what) : what.test(text);
-          const over = child.exitCode !== null || child.signalCode !== null;
-          if (!found && !over) return;
-          waiting.delete(look);
-          if (found) done();
-          else fail(new Error(`ended before it said ${what}:\n${text}`));
-        };
-        waiting.add(look);
-        look();
-      }),
+    log,
+    seen,
     async stop(signal = "SIGTERM") {
       child.kill(signal);
       await ended;
@@ -132,8 +106,7 @@ export async function start(dir: string, words: string, options: Options = {}): 
     },
   };
   made.running.push(gateway);
-  await gateway.seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-  gateway.port = Number(/listening on ws:\/\/\S*?:(\d+) \(PID/.exec(text)![1]);
+  gateway.port = await listening(gateway);
   return gateway;
 }
 
@@ -181,15 +154,6 @@ export async function ask(stateDir: string, message: string): Promise<string> {
 
 /** Of a gateway on this machine. */
 export const urlOf = ({ port }: Pick<Started, "port">): string => `ws://127.0.0.1:${port}`;
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** A config whose change can be seen in the gateway's answers. */
 export const named = (name: string) =>

@@ -13,11 +13,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { freePort } from "../../e2e/child.ts";
 import { run } from "../lab.ts";
 import {
   ask,
   cli,
-  freePort,
   home,
   named,
   nameOf,
@@ -227,7 +227,7 @@ describe("a config that changes under a running gateway", () => {
     const dir = home();
     const state = volume(dir);
     const env = { OPENCLAW_STATE_DIR: state, OPENCLAW_GATEWAY_TOKEN: TOKEN };
-    const words = `gateway --allow-unconfigured --port ${await freePort()} --bind lan`;
+    const words = `gateway --allow-unconfigured --port ${freePort()} --bind lan`;
     const gateway = await start(dir, words, { env });
     await gateway.seen("agent model:");
     const file = join(state, "openclaw.json");

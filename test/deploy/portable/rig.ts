@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { needsOf, plainOf, readCarried } from "../../../scripts/portable/carry.ts";
 import { findGlibc } from "../../../scripts/portable/libs.ts";
 import { BINARY } from "../../e2e/binary.ts";
+import { listening, watch } from "../../e2e/child.ts";
 import { missing, run } from "../lab.ts";
 
 /** Why the tests that need mounts cannot run here; undefined when they can. */
@@ -78,32 +79,16 @@ export const insideEnv = { HOME: "/home/me", PATH: "/bin:/usr/bin:/usr/sbin:/sbi
 /** Starts a gateway with `command` in front of its words, and waits until it says that it listens. @throws Error with its log */
 export async function gatewayOf(command: string[], env: Record<string, string> = insideEnv) {
   const words = [...command, "gateway", "--allow-unconfigured", "--port", "0"];
-  // The shell replaces itself, so the process that is spawned is the gateway.
-  const child = Bun.spawn(["sh", "-c", 'exec "$@" 2>&1', "sh", ...words], {
-    env,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "ignore",
-  });
-  let log = "";
-  const listens = Promise.withResolvers<number>();
-  const read = async () => {
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      log += chunk;
-      const port = /listening on ws:\/\/[^:]+:(\d+) /.exec(log)?.[1];
-      if (port !== undefined) listens.resolve(Number(port));
-    }
-    listens.reject(new Error(`the gateway ended:\n${log}`));
-  };
-  const ended = read();
-  const port = await listens.promise;
+  const child = Bun.spawn(words, { env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const { log, seen, ended } = watch(child);
+  const port = await listening({ log, seen });
   return {
     port,
     pid: child.pid,
     stop: async () => {
       child.kill("SIGTERM");
       await ended;
-      return child.exited;
+      return child.exitCode;
     },
   };
 }

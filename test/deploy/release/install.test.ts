@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import pkg from "../../../package.json";
 import { BINARY } from "../../e2e/binary.ts";
+import { listening } from "../../e2e/child.ts";
 import { run } from "../lab.ts";
 import { HERE, packAll, startRegistry } from "./registry.ts";
 import { closedEnv, fetchPnpm, PNPM_NEWEST, PNPM_PINNED, startChild } from "./tools.ts";
@@ -55,16 +56,12 @@ function writePackages(): Record<string, string> {
 /** Starts the installed gateway, and ends it as a supervisor would. */
 async function startsAndStops(command: string, env: Record<string, string>): Promise<void> {
   const state = mkdtempSync(join(scratch, "state-"));
-  const gateway = startChild([command, "gateway", "--allow-unconfigured", "--port", "0"], {
+  await using gateway = startChild([command, "gateway", "--allow-unconfigured", "--port", "0"], {
     env: { ...env, CLAWDBOT_STATE_DIR: state },
   });
-  try {
-    await gateway.seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-    process.kill(gateway.pid, "SIGTERM");
-    expect(await gateway.exited).toEqual({ code: 0, signal: null });
-  } finally {
-    await gateway.end();
-  }
+  await listening(gateway);
+  process.kill(gateway.pid, "SIGTERM");
+  expect(await gateway.exited).toEqual({ code: 0, signal: null });
 }
 
 describe.skipIf(noNpm)("npm", () => {

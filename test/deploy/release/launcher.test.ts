@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import pkg from "../../../package.json";
 import { BINARY } from "../../e2e/binary.ts";
+import { listening } from "../../e2e/child.ts";
 import { run } from "../lab.ts";
 import { fetchNode, NODE_22, startChild } from "./tools.ts";
 
@@ -80,56 +81,39 @@ for (const [title, node] of NODES) {
       expect(bad.code).not.toBe(0);
     });
 
-    for (const signal of ["SIGTERM", "SIGINT"] as const)
-      test(`deploy-091 ${signal} ends the gateway in good order`, async () => {
-        const state = mkdtempSync(join(scratch, "state-"));
-        const words = ["dist/index.js", "gateway", "--allow-unconfigured", "--port", "0"];
-        const child = startChild([node!, ...words], {
-          cwd: root,
-          env: { ...env, CLAWDBOT_STATE_DIR: state },
-        });
-        try {
-          await child.seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-          process.kill(child.pid, signal);
-          expect(await child.exited).toEqual({ code: 0, signal: null });
-        } finally {
-          await child.end();
-        }
-      }, 20_000);
-
-    test("a program that is killed ends the launcher by the same signal", async () => {
+    /** A gateway that says that it listens. */
+    const gateway = async (wrapper: string[] = []) => {
       const state = mkdtempSync(join(scratch, "state-"));
       const words = ["dist/index.js", "gateway", "--allow-unconfigured", "--port", "0"];
-      const child = startChild([node!, ...words], {
+      const child = startChild([...wrapper, node!, ...words], {
         cwd: root,
         env: { ...env, CLAWDBOT_STATE_DIR: state },
       });
-      try {
-        await child.seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-        process.kill(Number(/\(PID (\d+)\)/.exec(child.log())![1]), "SIGKILL");
-        expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
-      } finally {
-        await child.end();
-      }
+      await listening(child);
+      return child;
+    };
+
+    for (const signal of ["SIGTERM", "SIGINT"] as const)
+      test(`deploy-091 ${signal} ends the gateway in good order`, async () => {
+        await using child = await gateway();
+        process.kill(child.pid, signal);
+        expect(await child.exited).toEqual({ code: 0, signal: null });
+      }, 20_000);
+
+    test("a program that is killed ends the launcher by the same signal", async () => {
+      await using child = await gateway();
+      process.kill(Number(/\(PID (\d+)\)/.exec(child.log())![1]), "SIGKILL");
+      expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
     }, 20_000);
 
     test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
       "deploy-091 as PID 1 of a container it stops on SIGTERM",
       async () => {
-        const state = mkdtempSync(join(scratch, "state-"));
-        const words = ["dist/index.js", "gateway", "--allow-unconfigured", "--port", "0"];
-        const child = startChild(
-          ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", node!, ...words],
-          { cwd: root, env: { ...env, CLAWDBOT_STATE_DIR: state } },
-        );
-        try {
-          await child.seen(/listening on ws:\/\/\S+ \(PID \d+\)/);
-          const first = run(["pgrep", "-P", String(child.pid)]).stdout.trim();
-          process.kill(Number(first), "SIGTERM");
-          expect(await child.exited).toEqual({ code: 0, signal: null });
-        } finally {
-          await child.end();
-        }
+        const wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+        await using child = await gateway(wrapper);
+        const first = run(["pgrep", "-P", String(child.pid)]).stdout.trim();
+        process.kill(Number(first), "SIGTERM");
+        expect(await child.exited).toEqual({ code: 0, signal: null });
       },
       20_000,
     );

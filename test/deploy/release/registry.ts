@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 import { launcherPackage, systemPackage } from "../../../scripts/release/packages.ts";
-import { TARGETS } from "../../../scripts/release/targets.ts";
+import { TARGETS } from "../../../scripts/targets.ts";
 import { BINARY } from "../../e2e/binary.ts";
 
 export const HERE = TARGETS.find((t) => t.os === process.platform && t.cpu === process.arch)!;

@@ -14,9 +14,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import pkg from "../../../package.json";
+import { freePort } from "../../e2e/child.ts";
 import { missing, run } from "../lab.ts";
 import { copyTree } from "../tree.ts";
-import { fetchPnpm, freePort, PNPM_NEWEST, startChild } from "./tools.ts";
+import { fetchPnpm, PNPM_NEWEST, startChild } from "./tools.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "clawdbot-source-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }), 60_000);
@@ -104,18 +105,14 @@ describe.skipIf("why" in pnpm || noGit !== undefined)("from source", () => {
 
   test("deploy-010 pnpm gateway:watch starts the gateway anew when a file changes", async () => {
     await watcherFree(checkout);
-    const child = startChild(["pnpm", "gateway:watch"], {
+    await using child = startChild(["pnpm", "gateway:watch"], {
       cwd: checkout,
       env: { ...vars, CLAWDBOT_GATEWAY_PORT: String(freePort()), CLAWDBOT_SKIP_CHANNELS: "1" },
     });
-    try {
-      await child.seen(/listening on ws:\/\//);
-      expect(child.log().match(/listening on ws:\/\//g)).toHaveLength(1);
-      utimesSync(join(checkout, "src/gateway/start.ts"), new Date(), new Date());
-      await child.seen(/listening on ws:\/\//, 2);
-    } finally {
-      await child.end();
-    }
+    await child.seen(/listening on ws:\/\//);
+    expect(child.log().match(/listening on ws:\/\//g)).toHaveLength(1);
+    utimesSync(join(checkout, "src/gateway/start.ts"), new Date(), new Date());
+    await child.seen(/listening on ws:\/\//, 2);
   }, 60_000);
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import pkg from "../../../package.json";
+import { watch, type Watched } from "../../e2e/child.ts";
 import { run } from "../lab.ts";
 
 const CACHE = join(tmpdir(), "clawdbot-lab", "npm");
@@ -68,15 +69,13 @@ export const closedEnv = (home: string, path: string[], extra: Record<string, st
   ...extra,
 });
 
-export type Child = {
-  pid: number;
-  log(): string;
-  /** Resolves when the log has it `times` times; rejects with the log when the child ends first. */
-  seen(what: RegExp, times?: number): Promise<void>;
-  exited: Promise<{ code: number | null; signal: string | number | null }>;
-  /** Ends the child and everything that it started. */
-  end(): Promise<void>;
-};
+export type Child = AsyncDisposable &
+  Omit<Watched, "ended"> & {
+    pid: number;
+    exited: Promise<{ code: number | null; signal: string | number | null }>;
+    /** Ends the child and everything that it started. */
+    end(): Promise<void>;
+  };
 
 /** Starts a command as the leader of a process group of its own. */
 export function startChild(
@@ -88,49 +87,16 @@ export function startChild(
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  let text = "";
-  const waiting = new Set<() => void>();
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      text += decoder.decode(chunk, { stream: true });
-      for (const look of [...waiting]) look();
-    }
-  };
-  const closed = Promise.all([read(child.stdout), read(child.stderr)]);
+  const { log, seen } = watch(child);
   const exited = child.exited.then(() => ({ code: child.exitCode, signal: child.signalCode }));
-  return {
-    pid: child.pid,
-    log: () => text,
-    exited,
-    seen: (what, times = 1) =>
-      new Promise((done, fail) => {
-        const look = () => {
-          const count = [...text.matchAll(new RegExp(what, "g"))].length;
-          if (count < times) return;
-          waiting.delete(look);
-          done();
-        };
-        waiting.add(look);
-        look();
-        void closed.then(() => fail(new Error(`it ended before it said ${what}:\n${text}`)));
-      }),
-    async end() {
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch (cause) {
-        // Everything in the group has ended already.
-        if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
-      }
-      await exited;
-    },
+  const end = async () => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch (cause) {
+      // Everything in the group has ended already.
+      if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
+    }
+    await exited;
   };
-}
-
-/** A port that nothing listens on now. */
-export function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
+  return { pid: child.pid, log, seen, exited, end, [Symbol.asyncDispose]: end };
 }

@@ -1,6 +1,6 @@
 /** The service commands where there is no service: in a terminal, in a container, without systemd; and a restart under launchd. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { readEnv } from "../../../src/base/env.ts";
@@ -75,8 +75,10 @@ describe.skipIf(!linux)("without systemd", () => {
       code: 1,
       body: { ok: false, result: "not-loaded" },
     });
+    // What cannot work here is not proposed.
     const { stdout } = await cli("gateway", "start");
-    expect(stdout).toContain("clawdbot gateway install");
+    expect(stdout).not.toContain("clawdbot gateway install");
+    expect(stdout).toMatch(/so there is no service to install|systemd is not running/);
     expect(await json("daemon", "uninstall")).toMatchObject({
       code: 0,
       body: { result: "uninstalled" },
@@ -94,7 +96,8 @@ describe.skipIf(!linux)("without systemd", () => {
     });
     expect(body.rpc.ok).toBe(false);
     const { stdout } = await cli("gateway", "status");
-    expect(stdout).toContain("systemd (disabled)");
+    expect(stdout).toContain("systemd (not running here)");
+    expect(stdout).toContain("bind=loopback");
     expect(stdout).toContain("not running");
   });
 
@@ -155,6 +158,34 @@ describe.skipIf(!linux)("a gateway in a terminal", () => {
     expect(lock().body!.bootId).not.toBe(before.bootId);
     expect((await runCli(["health"], { home, env })).code).toBe(0);
     await gateway.seen("restarting: gateway restart");
+  });
+
+  test("status, start and install tell about it, and propose nothing that cannot work", async () => {
+    const { body: status } = await json("gateway", "status");
+    expect(status.gateway.bindMode).toBe("loopback");
+    expect(await json("gateway", "start")).toMatchObject({
+      code: 0,
+      body: { result: "not-loaded", message: expect.stringContaining(`PID ${gateway.pid}`) },
+    });
+    const { code, body } = await json("gateway", "install");
+    expect({ code, error: body.error }).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/no service to install|systemd is not running/),
+    });
+  });
+
+  test("a restart with a config that cannot be used keeps the last good one, and says so", async () => {
+    const config = join(home.state, "clawdbot.json");
+    const before = existsSync(config) ? readFileSync(config, "utf8") : undefined;
+    await Bun.write(config, "{ gateway: { mode: 'local' } }");
+    expect((await json("gateway", "restart")).body.warnings).toEqual([]);
+    await Bun.write(config, "{ gateway: { mode: 'local' }");
+    expect((await json("gateway", "restart")).body).toMatchObject({
+      ok: true,
+      warnings: [expect.stringContaining("clawdbot doctor")],
+    });
+    if (before === undefined) rmSync(config);
+    else await Bun.write(config, before);
   });
 
   test("stop ends it as Ctrl-C would, and a second stop is no failure", async () => {

@@ -14,8 +14,9 @@ import { join, resolve } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
 import { inTerminal } from "../../e2e/terminal.ts";
-import { type Engine, noEngine, out, type Ran, start } from "../docker/engine.ts";
+import { type Engine, noEngine, out } from "../docker/engine.ts";
 import { buildContext, sharedImage } from "../docker/image.ts";
+import { type Ran, runAsync } from "../lab.ts";
 
 setDefaultTimeout(300_000);
 const why = noEngine() ?? (existsSync(BINARY) ? undefined : `there is no ${BINARY}`);
@@ -48,14 +49,14 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
     { as = [] as string[], words = [] as string[] } = {},
   ): Promise<Ran> =>
     now.engine.online(() =>
-      start([...as, join(at.repo, "docker-setup.sh"), ...words], {
+      runAsync([...as, join(at.repo, "docker-setup.sh"), ...words], {
         cwd: "/",
         env: { ...shell(at), ...variables },
       }),
     );
   /** A command as the guides have it: in the repository, nothing exported. */
   const compose = (at: Machine, ...words: string[]): Promise<Ran> =>
-    start(["docker", "compose", ...words], { cwd: at.repo, env: shell(at) });
+    runAsync(["docker", "compose", ...words], { cwd: at.repo, env: shell(at) });
   const inGateway = async (at: Machine, ...words: string[]): Promise<string> =>
     out(await compose(at, "exec", "-T", "clawdbot-gateway", ...words));
   const readConfig = async (at: Machine) =>
@@ -66,7 +67,7 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
     out(await compose(at, "ps", "-q", "clawdbot-gateway"));
   const owner = (path: string): string => `${statSync(path).uid}:${statSync(path).gid}`;
   const curl = (...words: string[]): Promise<Ran> =>
-    start(now.engine.inNamespace(["curl", "-sS", ...words]));
+    runAsync(now.engine.inNamespace(["curl", "-sS", ...words]));
 
   beforeAll(async () => {
     now.engine = (await sharedImage()).engine;
@@ -136,7 +137,7 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
         STUB_LOG: join(at.home, "log"),
         PATH: `${stub}:${process.env["PATH"]}`,
       };
-      const ran = await start([join(at.repo, "docker-setup.sh")], {
+      const ran = await runAsync([join(at.repo, "docker-setup.sh")], {
         env: { ...env, CLAWDBOT_CONFIG_DIR: folder, CLAWDBOT_GATEWAY_TOKEN: token },
       });
       expect(ran.code).toBe(0);
@@ -293,7 +294,7 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
     const socket = shell(at)["DOCKER_HOST"]!.replace("unix://", "");
     chmodSync(socket, 0o666);
     for (const path of [now.engine.dir, join(now.engine.dir, "..")]) chmodSync(path, 0o755);
-    out(await start(["chown", "-R", "1001:1001", at.home, at.repo]));
+    out(await runAsync(["chown", "-R", "1001:1001", at.home, at.repo]));
     mkdirSync(join(at.home, "clawd"));
     writeFileSync(join(at.home, "clawd/mine"), "");
     for (const path of ["clawd", "clawd/mine"]) chownSync(join(at.home, path), 1001, 1001);

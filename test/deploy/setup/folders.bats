@@ -67,6 +67,21 @@ load stage
   never_asked chown
 }
 
+@test "deploy-035 nor are root's, unless one of our containers has worked there" {
+  [ "$(id -u)" = 0 ] || skip 'needs root'
+  mkdir "$HOME_DIR/app" "$HOME_DIR/old" "$HOME_DIR/fresh"
+  : >"$HOME_DIR/app/cron.sh"
+  : >"$HOME_DIR/old/clawdbot.json"
+  docker_setup STUB_REFUSED=/home/node/clawd CLAWDBOT_WORKSPACE_DIR="$HOME_DIR/app"
+  ends_with 1
+  says "belongs to uid 0 and is not empty"
+  [ "$(stat -c %u "$HOME_DIR/app" "$HOME_DIR/app/cron.sh" | sort -u)" = 0 ]
+  docker_setup STUB_REFUSED=/home/node/clawd CLAWDBOT_CONFIG_DIR="$HOME_DIR/old" CLAWDBOT_WORKSPACE_DIR="$HOME_DIR/fresh"
+  # The stub goes on refusing.
+  says "cannot write to its folders"
+  [ "$(stat -c %u "$HOME_DIR/old/clawdbot.json" "$HOME_DIR/fresh" | sort -u)" = 1000 ]
+}
+
 @test "deploy-035 a folder's place that is taken by a file" {
   : >"$HOME_DIR/clawd"
   docker_setup

@@ -160,26 +160,23 @@ load stage
   never_asked 'compose up'
 }
 
-@test "deploy-016 the first settings are asked when the image has the command and there is a terminal" {
+@test "deploy-016 the first settings are asked when there is a terminal" {
   # script(1) gives a terminal.
-  run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" STUB_COMMANDS='onboard' SHELL=/bin/bash \
+  run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" SHELL=/bin/bash \
     script -qec "'$STAGE/docker-setup.sh'" /dev/null
   ends_with 0
-  asked 'compose run --rm --no-deps clawdbot-cli onboard --no-install-daemon --mode local --gateway-bind lan '
-  # Only flags that the command knows.
-  never_asked '--gateway-auth'
+  asked 'compose run --rm --no-deps clawdbot-cli onboard --no-install-daemon --mode local --gateway-bind lan --gateway-auth token --skip-health'
   [ "$(grep -n 'onboard --no-install' "$LOG" | cut -d: -f1)" -lt "$(grep -n 'compose up' "$LOG" | cut -d: -f1)" ]
 }
 
-@test "deploy-016 without a terminal, without the command or when told so nothing is asked" {
-  docker_setup STUB_COMMANDS=onboard
+@test "deploy-016 without a terminal or when told so nothing is asked" {
+  docker_setup
   ends_with 0
   says 'Later: docker compose run --rm clawdbot-cli onboard'
   never_asked 'clawdbot-cli onboard'
-  for skip in 'STUB_COMMANDS=' 'CLAWDBOT_SKIP_ONBOARDING=1 STUB_COMMANDS=onboard' 'OPENCLAW_SKIP_ONBOARDING=1 STUB_COMMANDS=onboard'; do
+  for skip in CLAWDBOT_SKIP_ONBOARDING=1 OPENCLAW_SKIP_ONBOARDING=1; do
     : >"$LOG"
-    # shellcheck disable=SC2086 # several variables
-    run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" $skip script -qec "'$STAGE/docker-setup.sh'" /dev/null
+    run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" "$skip" script -qec "'$STAGE/docker-setup.sh'" /dev/null
     ends_with 0
     never_asked 'clawdbot-cli onboard'
     asked 'compose up'
@@ -187,7 +184,7 @@ load stage
 }
 
 @test "deploy-016 leaving the questions does not keep the gateway from starting" {
-  run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" STUB_COMMANDS=onboard STUB_ONBOARD=fails \
+  run env -i PATH="$BIN:$PATH" HOME="$HOME_DIR" STUB_LOG="$LOG" STUB_ONBOARD=fails \
     script -qec "'$STAGE/docker-setup.sh'" /dev/null
   ends_with 0
   says 'were not finished'
@@ -197,9 +194,9 @@ load stage
 @test "deploy-017 hints name only what the image's program can do" {
   docker_setup
   ends_with 0
+  says 'A model: docker compose run --rm clawdbot-cli onboard'
   never_says channels
-  never_says onboard
-  docker_setup STUB_COMMANDS='onboard channels'
+  docker_setup STUB_CHANNELS=yes
   ends_with 0
   says 'clawdbot-cli channels login'
   says 'channels add --channel telegram --token "<token>"'

@@ -1,13 +1,13 @@
 /** The sandbox images, built by their scripts in a real engine, and what a container of each can and cannot do. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { resolve } from "node:path";
 
 import { type Container, containerOf } from "../docker/container.ts";
-import { type Engine, noEngine, out, type Ran, sharedEngine, start } from "../docker/engine.ts";
+import { type Engine, noEngine, out, sharedEngine } from "../docker/engine.ts";
+import { type Ran, runAsync } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 
 setDefaultTimeout(400_000);
-const ROOT = resolve(import.meta.dir, "../../..");
 const why = noEngine();
 /** The least that a container of a sandbox should have. */
 const CAGE = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
@@ -17,7 +17,7 @@ describe.skipIf(why !== undefined)("the sandbox images", () => {
   const containers: Container[] = [];
   const script = (name: string, env: Record<string, string> = {}): Promise<Ran> =>
     now.engine.online(() =>
-      start([`${ROOT}/scripts/${name}`], { cwd: "/", env: { ...now.engine.env, ...env } }),
+      runAsync([`${ROOT}/scripts/${name}`], { cwd: "/", env: { ...now.engine.env, ...env } }),
     );
   const images = async (): Promise<string[]> =>
     out(await now.engine.docker(["images", "--format", "{{.Repository}}:{{.Tag}}"])).split("\n");
@@ -152,7 +152,7 @@ describe.skipIf(why !== undefined)("the sandbox images", () => {
     // RFB: the server names its ways to sign in. 2 is a password, 1 would be none.
     const hello =
       "exec 3<>/dev/tcp/127.0.0.1/5900; head -c 12 <&3 >/dev/null; printf 'RFB 003.008\\n' >&3; head -c 2 <&3 | od -An -tx1";
-    expect(out(await start(now.engine.inNamespace(["bash", "-c", hello]))).trim()).toBe("01 02");
+    expect(out(await runAsync(now.engine.inNamespace(["bash", "-c", hello]))).trim()).toBe("01 02");
   });
 
   test("deploy-033 each start has a password of its own, and one that is given is taken", async () => {

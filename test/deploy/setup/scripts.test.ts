@@ -1,11 +1,11 @@
 /** docker-setup.sh on a stage: bats files with a docker that only writes down what it is asked, and what bash it is written in. */
 import { describe, expect, test } from "bun:test";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { BINARY } from "../../e2e/binary.ts";
-import { batsFile, missing, run } from "../lab.ts";
+import { missing, run, runBats } from "../lab.ts";
+import { ROOT } from "../tree.ts";
 
-const ROOT = resolve(import.meta.dir, "../../..");
 const SCRIPTS = [
   "docker-setup.sh",
   ...["env-file", "values", "folders"].map((name) => `scripts/setup/${name}.sh`),
@@ -15,12 +15,14 @@ const SCRIPTS = [
 ];
 
 missing({ plistutil: "libplist-utils", script: "bsdutils", setpriv: "util-linux", git: "git" });
-batsFile("docker-setup.sh", "setup/run.bats");
-batsFile("docker-setup.sh: .env", "setup/env-file.bats");
-batsFile("docker-setup.sh: mounts and packages", "setup/mounts.bats");
-batsFile("docker-setup.sh: folders", "setup/folders.bats");
-batsFile("sandbox images", "setup/sandbox.bats");
-batsFile("the application for macOS", "setup/mac-app.bats", { BINARY });
+await runBats([
+  { title: "docker-setup.sh", file: "setup/run.bats" },
+  { title: "docker-setup.sh: .env", file: "setup/env-file.bats" },
+  { title: "docker-setup.sh: mounts and packages", file: "setup/mounts.bats" },
+  { title: "docker-setup.sh: folders", file: "setup/folders.bats" },
+  { title: "sandbox images", file: "setup/sandbox.bats" },
+  { title: "the application for macOS", file: "setup/mac-app.bats", env: { BINARY } },
+]);
 
 /** Bash 3.2, which macOS has, cannot be had here; so what later versions brought must not be there. */
 const NEWER: [what: string, pattern: RegExp][] = [

@@ -1,8 +1,11 @@
-/** Every system that is released, and what each world calls it. build.ts has the same names. */
+/**
+ * Every system that clawdbot is built for, and what each world calls it. Bun's x64 builds choose their code paths for the processor
+ * at run time, so there are no baseline variants.
+ */
 
 export type Target = {
-  /** As in `clawdbot-<id>` and `@clawdbot/<id>`. */
-  id: string;
+  /** As in `clawdbot-<id>`, `@clawdbot/<id>`, and Bun's own `bun-<id>`. */
+  id: `${"linux" | "darwin" | "windows"}-${"x64" | "arm64"}`;
   /** npm's words. */
   os: string;
   cpu: string;
