@@ -55,7 +55,7 @@ export async function environmentPage(): Promise<string> {
   return page(
     "Environment",
     "src/base/env.ts",
-    "A variable that the process does not have is also looked for in `.env` in the state folder (never in the current folder), and then in `env` of the [config](config.md#env). Blank counts as unset.",
+    "A variable that the process does not have is looked for in `gateway.env` in the state folder (which `gateway install` writes for the background service), then in `.env` there (never in the current folder), and then in `env` of the [config](config.md#env). Blank counts as unset.",
     "## The program's own",
     `Every name works with three prefixes, ${codes(NAMES.map((name) => `${name.toUpperCase()}_`))}. When two are set and differ, the first of this order counts, and a warning names both.`,
     table(
