@@ -1222,6 +1222,7 @@ tell_next() {
     command=$bin
   fi
   say "Next:"
+  [ -n "$was_there" ] || say "  $command onboard      sets up a model and the background service"
   say "  $command gateway      runs the assistant in this terminal"
   say "  $command dashboard    prints a link that opens its page, in a second terminal"
 }

@@ -97,6 +97,7 @@ setup() { new_home; }
   [ "$(readlink "$DIR/moltbot")" = clawdbot ]
   [ ! -e "$DIR/clawdbot.prev" ]
   has_text "clawdbot 2026.1.2 is installed: $DIR/clawdbot"
+  [[ "${lines[-3]}" == *"clawdbot onboard "* ]]
   [[ "${lines[-2]}" == *"clawdbot gateway "* ]]
   [[ "${lines[-1]}" == *"clawdbot dashboard "* ]]
   no_leftovers
