@@ -109,3 +109,21 @@ function readTap(stdout: string, stderr: string): Seen {
     ok.set(name!, not === undefined);
   return { ok, text: `${stdout}\n${stderr}` };
 }
+
+/** The mirror that this machine takes Debian bookworm from. Throws when it is set to none. */
+export function debianMirror(): string {
+  const format = "$(SITE) $(CODENAME) $(COMPONENT)";
+  const look = () => {
+    const words = ["apt-get", "indextargets", "--format", format, "Created-By: Packages"];
+    return /^(\S+) bookworm main$/m.exec(run(words).stdout)?.[1];
+  };
+  const known = look();
+  if (known) return known;
+  // Apt only names the lists that it has.
+  run(["apt-get", "update"]);
+  const mirror = look();
+  if (mirror) return mirror;
+  throw new Error(
+    "apt-get is set to no mirror of Debian bookworm, so no system can be made from it",
+  );
+}

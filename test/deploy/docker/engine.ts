@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { watch } from "../../e2e/child.ts";
-import { missing, type Ran, run, runAsync, type RunOptions } from "../lab.ts";
+import { debianMirror, missing, type Ran, run, runAsync, type RunOptions } from "../lab.ts";
 
 /** Kept between runs; made anew when it is not there. */
 export const LAB = join(tmpdir(), "clawdbot-lab");
@@ -201,13 +201,6 @@ async function withNetwork<T>(pid: number, work: () => Promise<T>): Promise<T> {
     slirp.kill();
     await slirp.exited;
   }
-}
-
-/** The Debian mirror that this machine is set to, else Debian's own. */
-function debianMirror(): string {
-  const format = "$(SITE) $(CODENAME) $(COMPONENT)";
-  const rows = run(["apt-get", "indextargets", "--format", format, "Created-By: Packages"]).stdout;
-  return /^(\S+) bookworm main$/m.exec(rows)?.[1] ?? "http://deb.debian.org/debian";
 }
 
 /** Makes something once and puts it in place in one step, so that two test processes may do it at once. */

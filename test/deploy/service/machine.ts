@@ -6,13 +6,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { missing, run } from "../lab.ts";
+import { debianMirror, missing, run } from "../lab.ts";
 
 const LAB = join(tmpdir(), "clawdbot-lab");
 const ROOT = join(LAB, "systemd-bookworm-1");
 const PACKAGES =
   "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,ca-certificates,sudo,procps";
-const MIRROR = "http://deb.debian.org/debian";
 
 /** Why there can be no such machine here; undefined when there can. */
 export function noMachine(): string | undefined {
@@ -39,7 +38,7 @@ function rootFileSystem(): string {
     `--include=${PACKAGES}`,
     "bookworm",
     fresh,
-    MIRROR,
+    debianMirror(),
   ]);
   if (made.code !== 0) throw new Error(`mmdebstrap failed:\n${made.stderr}`);
   rmSync(join(fresh, "etc/machine-id"), { force: true });
