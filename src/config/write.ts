@@ -131,7 +131,7 @@ export async function loadOrMake(
   const file = paths.configPath;
   try {
     const made = await writeConfig({ env, paths, base: loaded, text: FIRST });
-    log.info("a first config was made; change it there or in the Control UI", { file });
+    log.info("a first config was made; change it there, or with `clawdbot config set`", { file });
     return made;
   } catch (cause) {
     // A person was quicker, or the place cannot be written: both are fine without our file.
