@@ -85,7 +85,8 @@ export async function runBats(runs: BatsRun[]): Promise<void> {
     runs.map(async ({ file, env = {} }) => {
       if (why !== undefined) return undefined;
       const { stdout, stderr } = await runAsync(
-        ["bats", "--formatter", "tap", join(import.meta.dir, file)],
+        // Bats waits for ever for what a test has left running; `timeout` ends all of it.
+        ["timeout", "-k", "10", "600", "bats", "--formatter", "tap", join(import.meta.dir, file)],
         { env: { ...(process.env as Record<string, string>), ...env } },
       );
       return readTap(stdout, stderr);

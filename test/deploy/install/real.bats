@@ -26,6 +26,14 @@ teardown_file() {
   stop_lab
 }
 
+# Also when a test fails in between: bats waits for everything that a test has started.
+teardown() {
+  if [ -n "${RUNNING-}" ]; then
+    pkill -P "$RUNNING" 2>/dev/null || :
+    kill "$RUNNING" 2>/dev/null || :
+  fi
+}
+
 setup() {
   new_home
   VERSION=$(cat "$LAB/version")
@@ -91,6 +99,8 @@ needs_root() {
   [ "$output" = "$VERSION" ]
 
   gateway() {
+    # Before it starts: the lines of the one before would be taken for its own.
+    : >"$BATS_TEST_TMPDIR/log"
     in_env clawdbot gateway --allow-unconfigured --port 0 >"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
     RUNNING=$!
     until grep -q 'listening on ws://' "$BATS_TEST_TMPDIR/log"; do kill -0 "$RUNNING"; done
