@@ -82,7 +82,7 @@ function nginx(dir: string, name: string, target: string, location = "/"): strin
     .join(" ");
   writeFileSync(
     join(dir, "nginx.conf"),
-    `daemon off; pid ${dir}/nginx.pid; error_log stderr warn; worker_processes 1; user root;
+    `daemon off; master_process off; pid ${dir}/nginx.pid; error_log stderr warn; worker_processes 1; user root;
      events { worker_connections 256; }
      http {
        access_log off; ${temp}
