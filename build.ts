@@ -87,6 +87,8 @@ async function build(
       bytecode: true,
       // Without splitting every command would load the whole gateway.
       splitting: true,
+      // Baileys asks for these at run time and does without: previews of pictures and links, which we make ourselves or not at all.
+      external: ["sharp", "jimp", "link-preview-js", "audio-decode"],
       // Stack traces in bug reports name files and lines.
       sourcemap: "linked",
       compile: {

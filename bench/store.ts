@@ -54,6 +54,7 @@ async function turn(store: Store, id: string, session: string): Promise<number> 
     sessionKey,
     reply: address,
     matchedBy: "d",
+    trust: "owner",
   } as const;
   await step(() => store.inbound.accept(inbound(id), route, id));
   await step(() => store.turns.begin([id], [said("question")], 2));

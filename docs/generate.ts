@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { commandsPage } from "./pages/commands.ts";
 import { configPage } from "./pages/config.ts";
 import { eventsPage, methodsPage } from "./pages/protocol.ts";
+import { slashCommandsPage } from "./pages/slash-commands.ts";
 import { environmentPage, errorsPage, modelsPage } from "./pages/tables.ts";
 import { toolsPage } from "./pages/tools.ts";
 
@@ -18,6 +19,7 @@ export const pages = async (): Promise<Record<string, string>> => ({
   "methods.md": methodsPage(),
   "events.md": eventsPage(),
   "tools.md": toolsPage(),
+  "slash-commands.md": slashCommandsPage(),
   "errors.md": errorsPage(),
   "environment.md": await environmentPage(),
   "models.md": modelsPage(),

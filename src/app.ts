@@ -20,13 +20,9 @@ import { createRedactor } from "./base/redact.ts";
 import { takeState } from "./base/state-dir.ts";
 import { background } from "./base/task.ts";
 import { systemClock } from "./base/time.ts";
-import { Accounts } from "./channels/accounts.ts";
-import { OPERATOR_CHANNEL } from "./channels/registry.ts";
 import { prepareDev, refuseReset } from "./config/dev.ts";
 import { type ConfigHandle, type InForce, openConfig } from "./config/handle.ts";
 import { secretsIn } from "./config/snapshot.ts";
-import { Delivery } from "./delivery/outbox.ts";
-import type { SessionKey } from "./flow.ts";
 import { type Ending, endings } from "./gateway/ending.ts";
 import type { GatewayFlags } from "./gateway/flags.ts";
 import { embeddedUi } from "./gateway/http/ui.ts";
@@ -35,9 +31,8 @@ import { runsOf } from "./gateway/runs.ts";
 import { startGateway } from "./gateway/server.ts";
 import { authFor, placeOf, restartProblem, sayStarted } from "./gateway/start.ts";
 import { Tailscale } from "./gateway/tailscale.ts";
-import { Pipeline } from "./pipeline.ts";
-import { Lanes } from "./sessions/lanes.ts";
-import { queueMode } from "./sessions/queue.ts";
+import { openMedia } from "./media/open.ts";
+import { type Messaging, openMessaging } from "./messaging/open.ts";
 import { Waits } from "./sessions/waits.ts";
 import { openSqlite, type SqliteStore } from "./store/sqlite/index.ts";
 import { keepBackups } from "./store/upkeep.ts";
@@ -210,21 +205,8 @@ async function open(
 
   const bus = new Bus<GatewayEvents>();
   const waits = new Waits(store, clock);
-  const accounts = new Accounts({
-    signal: new AbortController().signal,
-    log: logging.logger("channels"),
-    receive: (inbound) => pipeline.receive(inbound),
-    say: (key, text) => gateway.say(key as SessionKey, text),
-  });
-  closers.add("channels", () => accounts.stop());
-  const delivery = new Delivery({
-    store,
-    clock,
-    log: logging.logger("delivery"),
-    limit: (to) => accounts.limit(to),
-    send: (out) => accounts.send(out),
-  });
-  closers.add("delivery", () => delivery.stop());
+  const media = openMedia({ paths, denied: [paths.stateDir, paths.configPath], clock, log });
+  closers.add("media", () => media.close());
   const conversations = new Conversations({
     store,
     clock,
@@ -233,40 +215,39 @@ async function open(
     env: () => config.env(),
     config: () => config.current(),
     jobs,
+    media: media.store,
+    picture: (ref) => media.picture(ref),
+    setting: (turn) => messaging.setting(turn),
     model: (settings, session, wanted) => models.forRun(settings, session, wanted),
   });
-  const pipeline = new Pipeline({
-    store,
-    delivery,
-    clock,
-    log: logging.logger("pipeline"),
-    lanes: new Lanes(() => config.current().agents.defaults.maxConcurrent),
-    newId: () => crypto.randomUUID(),
-    policy: () => ({
-      defaultAgentId: defaultAgentId(config.current().agents),
-      mainKey: config.current().session.mainKey,
-      operatorChannel: OPERATOR_CHANNEL,
-    }),
-    mode: () => {
-      const { queue } = config.current().messages;
-      return queueMode(queue.byChannel[OPERATOR_CHANNEL] ?? queue.mode);
+  const messaging: Messaging = openMessaging(
+    {
+      ...{ config, paths, store, clock, logging, models, conversations },
+      media: media.store,
+      outgoing: media.outgoing,
+      listen: !env.skipChannels,
+      say: (key, text) => gateway.say(key, text),
+      restart: (reason) => background("restart", instance.stop(reason, true), log),
+      pairing: (state, { channel, account, sender }) =>
+        bus.emit(`pairing.${state}`, { channel, accountId: account, id: sender }),
+      accountChanged: (channel, accountId) => bus.emit("channels", { channel, accountId }),
+      watch(run, event) {
+        const { turn, sessionId } = run;
+        bus.emit("run", {
+          runId: turn.id,
+          agentId: turn.agentId,
+          sessionKey: turn.sessionKey,
+          sessionId,
+          seq: ++run.seq,
+          at: clock.now(),
+          event,
+        });
+        if (event.type === "end") waits.settle(run, event);
+      },
     },
-    entries: (turns, resumed) => conversations.entries(turns, resumed),
-    agent: (turn, row) => conversations.run(turn, row),
-    watch(run, event) {
-      const { turn, sessionId } = run;
-      bus.emit("run", {
-        runId: turn.id,
-        agentId: turn.agentId,
-        sessionKey: turn.sessionKey,
-        sessionId,
-        seq: ++run.seq,
-        at: clock.now(),
-        event,
-      });
-      if (event.type === "end") waits.settle(run, event);
-    },
-  });
+    closers,
+  );
+  const { pipeline } = messaging;
 
   const { basePath, enabled: hasUi } = config.current().gateway.controlUi;
   const { mode, resetOnExit } = config.current().gateway.tailscale;
@@ -283,6 +264,7 @@ async function open(
     ports: {
       store,
       runs: runsOf(pipeline, store, waits),
+      messaging: messaging.port,
       models: models.catalog,
       info: {
         version: VERSION,
@@ -337,6 +319,7 @@ async function open(
     (plan) => {
       applyLogging();
       models.reload();
+      messaging.apply();
       gateway.recheckAuth();
       if (plan.action === "restart" && !leaving)
         background("restart", instance.restartPatiently(), log);
@@ -356,11 +339,10 @@ async function open(
     (async () => {
       // Its name has the local date, and the first look at one costs 3 ms.
       if (logging.file) log.info(`log file: ${logging.file}`);
-      await accounts.start();
-      const turns = await pipeline.recover();
-      await delivery.recover();
+      const turns = await messaging.recover();
       recovered = true;
       if (turns) log.info("going on with unfinished turns", { turns });
+      await messaging.started();
       const choice = await models.catalog.choose(defaultAgentId(config.current().agents));
       log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
       await models.warm(choice.choice.ref);

@@ -7,52 +7,47 @@
  *                                                           '-TurnEvent--> delivery --Outbound--> Channel --Receipt-->
  */
 import type { AppError } from "./base/errors.ts";
+import type { Address, MediaRef, Thinking } from "./message.ts";
 
 /** Canonical, lower case: `agent:<agent>:main`, `agent:<agent>:<channel>:group:<id>`. Made by sessions/key.ts only. */
 export type SessionKey = string & { readonly __brand: "SessionKey" };
 
-/** Where a reply goes. The one value kept as a session's last route, in a cron job and in the message tool. */
-export type Address = {
-  channel: string;
-  account: string;
-  chatId: string;
-  threadId?: string;
-  replyToId?: string;
-};
-export type MediaRef = {
-  kind: "image" | "audio" | "video" | "file";
-  mime: string;
-  /** Base64. Small media travel inside the message; the channels' files come with the media store. */
-  data: string;
-  name?: string;
-};
-
-/** 1. What a channel saw: the platform's facts, no policy applied. `(from.channel, from.account, id)` is its identity. */
-export type Inbound = {
-  id: string;
-  from: Address;
-  chat: "dm" | "group" | "channel";
-  sender: { id: string; name?: string; handle?: string };
-  text: string;
-  media: MediaRef[];
-  mentioned: boolean;
-  quoted?: { id: string; text: string; sender: string };
-  /** What this one message asks of its turn; only a signed-in client can say it. */
-  wish?: {
-    sessionKey?: string;
-    agentId?: string;
-    thinking?: Thinking;
-    timeoutMs?: number;
-    instructions?: string;
-  };
-  at: number;
-};
+/** 1. What a channel saw, and the nouns that it is made of (address, sender, media): message.ts. */
+export type * from "./message.ts";
 
 /** 2. What the router decided, once, and why. */
 export type Route =
-  | { kind: "turn"; agentId: string; sessionKey: SessionKey; reply: Address; matchedBy: string }
-  | { kind: "drop"; reason: DropReason };
-export type DropReason = "not_allowed" | "not_mentioned" | "duplicate" | "disabled";
+  | {
+      kind: "turn";
+      agentId: string;
+      sessionKey: SessionKey;
+      reply: Address;
+      matchedBy: string;
+      trust: Trust;
+    }
+  /** Answered at once, without a model: a command, or what a stranger is told. */
+  | { kind: "answer"; text: string; reply: Address; by: string }
+  /** Something for the session to know with its next turn. */
+  | { kind: "note"; agentId: string; sessionKey: SessionKey; text: string }
+  /** Another text for a message that waits, or none: its author took it back. */
+  | { kind: "change"; of: string; text?: string }
+  | { kind: "drop"; reason: DropReason; detail?: string };
+/** owner: commands everything. known: on a list or approved. guest: let in without being named anywhere. */
+export type Trust = "owner" | "known" | "guest";
+/** What each means is said in router/reasons.ts. */
+export type DropReason =
+  | "not_allowed"
+  | "not_paired"
+  | "not_mentioned"
+  | "unlisted"
+  | "disabled"
+  | "duplicate"
+  | "own"
+  | "bot"
+  | "late"
+  | "flood"
+  | "stale"
+  | "empty";
 
 /** 3. One run of the agent. `inbox` takes what arrived while it runs (steering); `signal` is the only way to stop it. */
 export type Turn = {
@@ -66,7 +61,6 @@ export type Turn = {
 };
 
 /** 4. What goes to a model, and what comes back. */
-export type Thinking = "off" | "minimal" | "low" | "medium" | "high" | "xhigh";
 export type Block =
   | { type: "text"; text: string }
   | { type: "thinking"; text: string; signature?: string }
@@ -124,6 +118,19 @@ export type TurnEvent =
   | { type: "end"; status: TurnStatus; error?: AppError; usage: Usage; at: number };
 export type TurnStatus = "ok" | "aborted" | "error";
 
-/** 7. What a channel is asked to send, and its answer. */
-export type Outbound = { to: Address; text: string; media: MediaRef[]; key: string };
+/** 7. What a channel is asked to send, already cut to its limits, and its answer. */
+export type Outbound = {
+  to: Address;
+  /** In the channel's own markup (its `render`). */
+  text: string;
+  /** The same without markup, for a platform that refuses the markup. */
+  plain: string;
+  media: MediaRef[];
+  /** The same for every try of the same message. */
+  key: string;
+  buttons?: { text: string; data: string }[][];
+  silent?: true;
+  /** Put it in the place of this message of ours; where that is impossible, send it anew. */
+  edits?: string;
+};
 export type Receipt = { ids: string[]; at: number };

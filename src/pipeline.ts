@@ -1,20 +1,20 @@
 /** The whole life of a message, top to bottom: stored, routed, queued, answered, delivered. Every step is one call to the part that does it. */
-import { failedRun } from "./agent/loop.ts";
-import { isSilent, parseReply } from "./agent/text.ts";
+import { failedRun, gaveUp } from "./agent/loop.ts";
 import { modelView } from "./agent/view.ts";
-import { AppError, toAppError } from "./base/errors.ts";
+import { AppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { background } from "./base/task.ts";
-import { type Clock, pause } from "./base/time.ts";
+import type { Clock } from "./base/time.ts";
 import type { Accepted } from "./channels/channel.ts";
 import type { Delivery } from "./delivery/outbox.ts";
-import type { Inbound, Message, SessionKey, Turn, TurnEvent } from "./flow.ts";
-import { type Policy, routeFor } from "./router/route.ts";
-import { type ActiveRun, Desk, observe } from "./sessions/desk.ts";
+import type { Inbound, Message, Route, SessionKey, Turn, TurnEvent } from "./flow.ts";
+import type { Decision } from "./router/router.ts";
+import { type ActiveRun, changeWaiting, Desk, observe } from "./sessions/desk.ts";
 import type { Lanes } from "./sessions/lanes.ts";
-import { batchSize, place, type QueueMode } from "./sessions/queue.ts";
-import { Recorder } from "./sessions/recorder.ts";
-import type { NewEntry, Store, TurnRow } from "./store/store.ts";
+import { Line } from "./sessions/line.ts";
+import { type QueueMode, steerSize } from "./sessions/queue.ts";
+import { type Ending, Recorder } from "./sessions/recorder.ts";
+import type { NewEntry, NewOutbox, Store, TurnRow } from "./store/store.ts";
 
 export type PipelineDeps = {
   store: Store;
@@ -22,128 +22,123 @@ export type PipelineDeps = {
   delivery: Delivery;
   clock: Clock;
   log: Logger;
-  newId(): string;
-  policy(): Policy;
-  mode(key: SessionKey): QueueMode;
+  /** The id of the turn that a message may become. */
+  runIdFor(inbound: Inbound): string;
+  decide(inbound: Inbound): Promise<Decision>;
+  mode(turn: TurnRow): QueueMode;
+  debounceMs(inbound: Inbound): number;
+  /** It is stored and will be answered; its chat may see so. Returns at once. */
+  accepted(turn: TurnRow, decision: Decision): void;
+  /** For the session to know with its next turn. */
+  note(key: SessionKey, text: string): void;
   /** The transcript entries of messages that are about to be answered; `resumed` when a crash cut the turn before. */
   entries(turns: TurnRow[], resumed: boolean): Promise<NewEntry[]>;
   /** One run of the agent, from its stored history to its `end`. */
   agent(turn: Omit<Turn, "history">, row: TurnRow): AsyncIterable<TurnEvent>;
+  /** What the run's chat sees of it at its end. */
+  outgoing(run: ActiveRun, end: Ending): NewOutbox[];
   watch(run: ActiveRun, event: TurnEvent): void;
 };
 
 /** A turn that was begun this often and never ended is what brings the process down; it is ended with an error instead. */
 const MAX_ATTEMPTS = 3;
-/** Pause before a turn goes on that the disk or the store stopped. */
-const STORE_RETRY_MS = 5000;
+
+/** Values of a channel's account that are stored in the same unit as the message. */
+export type ChannelState = { scope: string; entries: Record<string, unknown> };
 
 export class Pipeline {
   readonly desk = new Desk();
   private readonly closing = new AbortController();
+  private readonly line: Line;
 
-  constructor(private readonly deps: PipelineDeps) {}
+  constructor(private readonly deps: PipelineDeps) {
+    const { desk, closing } = this;
+    this.line = new Line({ ...deps, desk, closing: closing.signal }, (turns) => this.answer(turns));
+  }
 
   /** 1. A message arrives. Resolves when it is on the disk; from then on it will be answered, whatever happens. */
-  async receive(inbound: Inbound): Promise<Accepted> {
+  async receive(inbound: Inbound, state?: ChannelState): Promise<Accepted> {
     if (this.closing.signal.aborted)
       throw new AppError("busy", "The gateway is shutting down.", { retryAfterMs: 1500 });
-    const { store, log } = this.deps;
-    const route = routeFor(inbound, this.deps.policy());
-    const runId =
-      inbound.from.channel === this.deps.policy().operatorChannel ? inbound.id : this.deps.newId();
-    const { turn, duplicate } = await store.inbound.accept(inbound, route, runId);
-    if (route.kind === "drop") {
-      log.info("message dropped", { reason: route.reason, channel: inbound.from.channel });
-      return { runId, duplicate, dropped: route.reason };
+    const { store } = this.deps;
+    const known = await store.inbound.find(inbound.from, inbound.id);
+    if (known) {
+      if (state) await store.kv.put(state.scope, state.entries);
+      return { runId: known.turn?.id ?? inbound.id, duplicate: true };
     }
-    if (turn && !duplicate) await this.queue(turn);
-    return { runId: turn?.id ?? runId, duplicate };
+    const { also = [], ...decision } = await this.deps.decide(inbound);
+    // The other agents first: when the message itself is known, nothing of it is missing.
+    for (const route of also)
+      await this.accept({ route, inbound: copyFor(decision.inbound, route.agentId) });
+    return this.accept(decision, state);
   }
 
-  /** 2. It waits, steers the running turn, or begins. */
-  private async queue(turn: TurnRow): Promise<void> {
-    const key = turn.sessionKey;
-    const where = place(this.deps.mode(key), this.desk.running(key) !== undefined);
-    this.desk.enqueue(turn);
-    if (where === "interrupt") this.desk.running(key)?.controller.abort();
-    // A steering message waits on the desk too: the running turn takes it at its next tool boundary, or it is a turn of its own.
-    background(
-      "turn",
-      this.deps.lanes.run(key, () => this.answerNext(key)),
-      this.deps.log,
-    );
-  }
-
-  /** 3. The lane is free: the next turn takes what waits and runs. Nothing waits when an earlier turn took it. */
-  private async answerNext(key: SessionKey): Promise<void> {
-    const size = batchSize(this.deps.mode(key), [...this.desk.waiting(key)]);
-    const turns = this.desk.take(key, size);
-    if (!turns.length || this.closing.signal.aborted) return;
-    for (;;) {
-      try {
-        return await this.answer(turns);
-      } catch (cause) {
-        // Only the store can fail here. The turn is safe in it, and goes on when the disk has room again.
-        const error = toAppError(cause);
-        this.deps.log.error("a turn waits for the store", {
-          runId: turns[0]!.id,
-          code: error.code,
-          error: error.message,
-        });
-        if (!(await pause(this.deps.clock, STORE_RETRY_MS, this.closing.signal))) return;
-      }
+  private async accept(decision: Decision, state?: ChannelState): Promise<Accepted> {
+    const { store, log, delivery } = this.deps;
+    const { inbound } = decision;
+    const route = await this.settleChange(inbound, decision.route);
+    const wanted = this.deps.runIdFor(inbound);
+    const outbox = decision.outbox?.flatMap((row) => delivery.cut({ ...row, runId: wanted }));
+    const more = { state, outbox };
+    const { turn, duplicate } = await store.inbound.accept(inbound, route, wanted, more);
+    decision.after?.();
+    const runId = turn?.id ?? wanted;
+    if (outbox?.length) delivery.wake();
+    // 2. It waits, steers the running turn, or begins: sessions/line.ts calls `answer` when its lane is free.
+    if (turn && !duplicate) {
+      this.deps.accepted(turn, decision);
+      this.line.join(turn);
     }
+    if (route.kind === "note" && !duplicate) this.deps.note(route.sessionKey, route.text);
+    if (route.kind === "answer") return { runId, duplicate, answer: route.text };
+    if (route.kind !== "drop") return { runId, duplicate };
+    const { reason, detail } = route;
+    const { channel, chatId } = inbound.from;
+    log.info("message dropped", { reason, detail, channel, chatId, id: inbound.id });
+    return { runId, duplicate, dropped: reason };
   }
 
-  /** 4. The agent answers; every event is recorded before it is shown to those who watch. */
+  /** A message that was changed while it waited is answered as it is now; later than that, the change is only noted. */
+  private async settleChange(inbound: Inbound, route: Route): Promise<Route> {
+    if (route.kind !== "change") return route;
+    const { store, clock } = this.deps;
+    const done = await changeWaiting(this.desk, store, clock.now(), inbound.from, route);
+    return done ? route : { kind: "drop", reason: "late" };
+  }
+
+  /** 3. The agent answers; every event is recorded before it is shown to those who watch. */
   private async answer(turns: TurnRow[]): Promise<void> {
     const { store, clock, delivery } = this.deps;
     const lead = turns[0]!;
     const stored = await store.turns.get(lead.id);
     const resumed = stored?.state === "running";
     const entries = await this.deps.entries(turns, resumed);
-    const row = await store.turns.begin(
-      turns.map((t) => t.id),
-      entries,
-      clock.now(),
-    );
+    const ids = turns.map((t) => t.id);
+    const row = await store.turns.begin(ids, entries, clock.now());
     if (!row) return;
     const session = await store.sessions.ensure(row.sessionKey, row.agentId, clock.now());
-    const run: ActiveRun = {
-      turn: row,
-      sessionId: session.sessionId,
-      controller: new AbortController(),
-      startedAt: clock.now(),
-      seq: 0,
-      text: "",
-      thinking: "",
-      tools: new Map(),
-      answers: turns.map((t) => t.id),
-    };
-    this.desk.begin(run);
+    const run = this.desk.begin(row, session.sessionId, ids, clock.now());
     let outgoing = false;
     const recorder = new Recorder({
       store,
       clock,
       run,
-      rowsFor(text) {
-        const rows = isSilent(text)
-          ? []
-          : delivery.rowsFor(row.id, row.reply, parseReply(text).text);
+      outgoing: (end) => {
+        const rows = this.deps.outgoing(run, end);
         outgoing = rows.length > 0;
         return rows;
       },
     });
     try {
       const turn = {
-        runId: row.id,
-        agentId: row.agentId,
-        sessionKey: row.sessionKey,
+        ...{ runId: row.id, agentId: row.agentId, sessionKey: row.sessionKey },
         inbox: () => this.steer(run, recorder),
         signal: run.controller.signal,
       };
       const events =
-        row.attempts > MAX_ATTEMPTS ? failedRun(tooOften(), clock) : this.deps.agent(turn, row);
+        row.attempts > MAX_ATTEMPTS
+          ? failedRun(gaveUp(MAX_ATTEMPTS), clock)
+          : this.deps.agent(turn, row);
       for await (const event of events) {
         // On shutdown the turn stays `running` in the store: the next start goes on with it.
         if (this.closing.signal.aborted && event.type === "end" && event.status === "aborted")
@@ -152,7 +147,7 @@ export class Pipeline {
         observe(run, event);
         if (event.type === "end") {
           this.desk.end(run);
-          // 5. What goes out is in the outbox since `record`, in the same unit as the turn's end; delivery carries it.
+          // 4. What goes out is in the outbox since `record`, in the same unit as the turn's end; delivery carries it.
           if (outgoing) delivery.wake();
         }
         this.deps.watch(run, event);
@@ -165,9 +160,11 @@ export class Pipeline {
   /** Messages that arrived meanwhile, at a tool boundary of the running turn. */
   private async steer(run: ActiveRun, recorder: Recorder): Promise<Message[]> {
     const key = run.turn.sessionKey;
-    if (this.deps.mode(key) !== "steer") return [];
+    if (this.deps.mode(run.turn) !== "steer") return [];
+    // After the last words of an answer: one more message in this run would take their place, and they were never sent.
+    if (recorder.holdsAnswer) return [];
     const waiting = this.desk.waiting(key);
-    const turns = waiting.slice(0, batchSize("steer", [...waiting]));
+    const turns = waiting.slice(0, steerSize(run.turn, waiting));
     if (!turns.length) return [];
     await recorder.flush();
     const entries = await this.deps.entries(turns, false);
@@ -188,7 +185,7 @@ export class Pipeline {
           runId: turn.id,
           attempts: turn.attempts,
         });
-      await this.queue(turn);
+      this.line.join(turn);
     }
     return turns.length;
   }
@@ -211,9 +208,8 @@ export class Pipeline {
   }
 }
 
-const tooOften = (): AppError =>
-  new AppError(
-    "internal",
-    `The gateway stopped ${MAX_ATTEMPTS} times while it answered this message, so it was given up.`,
-    { hint: "Send it again. If it happens again, `clawdbot logs` shows what stopped the gateway." },
-  );
+/** The same message for another agent has an identity of its own. */
+const copyFor = (inbound: Inbound, agentId: string): Inbound => ({
+  ...inbound,
+  id: `${inbound.id}#${agentId}`,
+});

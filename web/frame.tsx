@@ -2,19 +2,22 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { connection, hello, obstacle } from "./connection.ts";
+import { Lazy } from "./lazy.tsx";
 import { IconButton } from "./parts/icon-button.tsx";
 import { Icon, Mark } from "./parts/icons.tsx";
 import { RouteLink } from "./parts/link.tsx";
-import { ModelHelp } from "./parts/model-help.tsx";
-import { NixBar, NixHelp } from "./parts/nix.tsx";
+import { NixBar } from "./parts/nix.tsx";
 import { Palette } from "./parts/palette.tsx";
-import { RenameDialog } from "./parts/session-actions.tsx";
+import { RenameDialog, Where } from "./parts/session-actions.tsx";
 import { Status, StatusAnnouncer } from "./parts/status.tsx";
 import { Toasts } from "./parts/toast-list.tsx";
+import { waiting } from "./people.ts";
 import { type Route, route } from "./router.ts";
 import {
   currentKey,
   mainKey,
+  modelHelpOpen,
+  nixHelpOpen,
   paletteOpen,
   startConversation,
   theme,
@@ -24,14 +27,13 @@ import {
 } from "./state.ts";
 import { strings } from "./strings.ts";
 import Chat from "./views/chat.tsx";
-import Missing from "./views/missing.tsx";
-import Sessions from "./views/sessions.tsx";
 import SignIn from "./views/sign-in.tsx";
-import System from "./views/system.tsx";
 
 const PAGES = [
   { page: "chat", icon: "chat", name: strings.chat },
   { page: "sessions", icon: "list", name: strings.sessions },
+  { page: "channels", icon: "channels", name: strings.channels },
+  { page: "messages", icon: "inbox", name: strings.messages },
   { page: "system", icon: "system", name: strings.system },
 ] as const;
 /** Conversations in the rail. */
@@ -76,11 +78,15 @@ function View({ at }: { at: Route }) {
     case "chat":
       return <Chat key={currentKey.value} sessionKey={currentKey.value ?? mainKey.value} />;
     case "sessions":
-      return <Sessions />;
+      return <Lazy>{({ Sessions }) => <Sessions />}</Lazy>;
+    case "channels":
+      return <Lazy>{({ Channels }) => <Channels />}</Lazy>;
+    case "messages":
+      return <Lazy>{({ Messages }) => <Messages at={at} />}</Lazy>;
     case "system":
-      return <System />;
+      return <Lazy>{({ System }) => <System />}</Lazy>;
     case "missing":
-      return <Missing />;
+      return <Lazy>{({ Missing }) => <Missing />}</Lazy>;
   }
 }
 
@@ -93,10 +99,25 @@ function PageLinks({ class: kind }: { class: string }) {
           <RouteLink to={{ page }} aria-current={at.page === page ? "page" : undefined}>
             <Icon name={icon} />
             <span>{name}</span>
+            {page === "channels" && <Badge />}
           </RouteLink>
         </li>
       ))}
     </ul>
+  );
+}
+
+/** How many strangers wait to be let in. */
+function Badge() {
+  const count = waiting.value.length;
+  if (!count) return null;
+  return (
+    <>
+      <span class="badge" aria-hidden="true">
+        {count > 99 ? "99+" : count}
+      </span>
+      <span class="sr-only">({strings.peopleWait(count)})</span>
+    </>
   );
 }
 
@@ -122,9 +143,9 @@ function Rail() {
                 <RouteLink
                   to={{ page: "chat", sessionKey: item.key }}
                   aria-current={item.key === currentKey.value ? "true" : undefined}
-                  dir="auto"
                 >
-                  {titleOf(item, item.key)}
+                  <span dir="auto">{titleOf(item, item.key)}</span>
+                  <Where item={item} />
                 </RouteLink>
               </li>
             ))}
@@ -194,8 +215,8 @@ export function Frame() {
       <StatusAnnouncer />
       <Palette />
       <RenameDialog />
-      <ModelHelp />
-      <NixHelp />
+      {modelHelpOpen.value && <Lazy quiet>{({ ModelHelp }) => <ModelHelp />}</Lazy>}
+      {nixHelpOpen.value && <Lazy quiet>{({ NixHelp }) => <NixHelp />}</Lazy>}
     </div>
   );
 }

@@ -4,6 +4,9 @@ import { signal } from "@preact/signals";
 export type Route =
   | { page: "chat"; sessionKey?: string }
   | { page: "sessions" }
+  | { page: "channels" }
+  /** `id` of one message: the platform's, that of its run, or of something that was sent for it. */
+  | { page: "messages"; id?: string }
   | { page: "system" }
   | { page: "missing"; path: string };
 
@@ -27,7 +30,12 @@ export function parsePath(path: string, search = ""): Route | { redirect: string
     if (rest[0] !== undefined && !sessionKey) return { page: "missing", path };
     return { page: "chat", sessionKey };
   }
-  if (rest.length === 0 && (first === "sessions" || first === "system")) return { page: first };
+  if (first === "messages" && rest.length < 2) {
+    const id = rest[0] === undefined ? undefined : decoded(rest[0]);
+    return rest[0] !== undefined && !id ? { page: "missing", path } : { page: "messages", id };
+  }
+  if (rest.length === 0 && (first === "sessions" || first === "channels" || first === "system"))
+    return { page: first };
   const moved = rest.length === 0 ? MOVED.get(first) : undefined;
   return moved ? { redirect: moved } : { page: "missing", path };
 }
@@ -35,6 +43,8 @@ export function parsePath(path: string, search = ""): Route | { redirect: string
 /** A path below the base, without leading slash. */
 export function pathOf(route: Route): string {
   if (route.page === "missing") return route.path;
+  if (route.page === "messages")
+    return route.id === undefined ? "messages" : `messages/${encodeURIComponent(route.id)}`;
   if (route.page !== "chat") return route.page;
   return route.sessionKey
     ? `chat/${encodeURIComponent(route.sessionKey).replaceAll("%3A", ":")}`

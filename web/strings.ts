@@ -1,4 +1,7 @@
-/** Every text of the page, in one place, ready for translation. Functions where a number or a name goes in. */
+/**
+ * Every text of the page, ready for translation: here what the chat and the frame say, in strings/ what the pages say that come
+ * after the first paint. Functions where a number or a name goes in.
+ */
 export const strings = {
   product: "clawdbot",
 
@@ -7,6 +10,8 @@ export const strings = {
   skip: "Skip to content",
   chat: "Chat",
   sessions: "Conversations",
+  channels: "Channels",
+  messages: "Messages",
   system: "System",
   newConversation: "New conversation",
   mainConversation: "Main conversation",
@@ -15,6 +20,19 @@ export const strings = {
   missingTitle: "There is nothing here",
   missingText: "This address belongs to no page. It may come from another version.",
   backToChat: "Go to the chat",
+  partMissing: "This page could not be loaded",
+  partMissingText:
+    "The gateway is away, or it was updated while this page was open. Your drafts and unsent messages are kept.",
+  reload: "Load it again",
+  peopleWait: (count: number) =>
+    count === 1 ? "one person waits for approval" : `${count} people wait for approval`,
+  /** Words for where a conversation is. A network that is not here is shown by its id. */
+  channelNames: {
+    telegram: "Telegram",
+    whatsapp: "WhatsApp",
+    discord: "Discord",
+    webchat: "Web",
+  } as Readonly<Record<string, string>>,
 
   // Connection
   connected: "Connected",
@@ -24,6 +42,7 @@ export const strings = {
   reconnectingIn: (seconds: number) =>
     seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting",
   tryNow: "Try now",
+  status: "Status",
   loading: "Loading",
 
   // Sign-in
@@ -159,75 +178,16 @@ export const strings = {
   // Models
   model: "Model",
   defaultModel: (ref: string) => `${ref} (default)`,
-  addModelTitle: "Add a model",
-  addModelIntro: "Any of these is enough. The gateway finds it at its next start.",
-  addModelKey: "An API key",
-  addModelKeyText: "Set it where the gateway runs, then restart the gateway:",
-  addModelKeyCommand: 'clawdbot config set env.ANTHROPIC_API_KEY "<your key>"',
-  addModelKeyNote:
-    "OPENAI_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY and others work the same way, also as variables of the environment.",
-  addModelLocal: "A model on this machine",
-  addModelLocalText: "Start Ollama or LM Studio with a model in it; it is found by itself.",
-  addModelLocalCommand: "ollama run qwen3",
-  addModelChoose: "Choose the default model",
-  addModelChooseText: "Name the model that answers when nobody chose one:",
-  addModelChooseCommand:
-    "clawdbot config set agents.defaults.model.primary anthropic/claude-sonnet-5-5",
 
   // Nix mode
   nixTitle: "The config is made by Nix",
   nixBar: "Read-only: Nix makes the config of this gateway.",
   nixHow: "How to change it",
-  nixText:
-    "So neither these pages nor the command line change it. Change it in your Nix configuration (on NixOS the option is services.clawdbot):",
-  nixConfig: 'programs.clawdbot.config = {\n  logging.level = "debug";\n};',
-  nixApply: "Then apply it; the gateway takes it up by itself:",
-  nixApplyCommand: "home-manager switch",
-  nixBackText: "This goes back to how it was:",
-  nixBackCommand: "home-manager switch --rollback",
-  nixKeyText:
-    "Put it into a file that only you can read, and name that file in your Nix configuration:",
-  nixKey:
-    'programs.clawdbot.secretFiles = {\n  ANTHROPIC_API_KEY = "/home/you/.secrets/anthropic";\n};',
-  nixKeyNote:
-    "OPENAI_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY and others work the same way. Never write the key itself there: everybody on the machine can read /nix/store.",
-  nixModel:
-    'programs.clawdbot.config.agents.defaults = {\n  model.primary = "anthropic/claude-sonnet-5-5";\n};',
 
-  // System
-  systemTitle: "System",
-  connection: "Connection",
-  status: "Status",
-  address: "Address",
-  version: "Version",
-  protocol: "Protocol",
-  uptime: "Running since",
-  host: "Host",
-  health: "Health",
-  healthy: "Healthy",
-  unhealthy: "Not healthy",
-  checkedAt: "Checked",
-  checkAgain: "Check again",
-  conversations: "Conversations",
-  models: "Models",
-  answersWith: "Answers with",
-  available: "Available",
-  unfinished: "Being answered",
-  outgoing: "Waiting to be sent",
-  stateDir: "State directory",
-  configPath: "Config file",
-  appearance: "Appearance",
+  // Themes
   themeSystem: "System",
   themeLight: "Light",
   themeDark: "Dark",
-  theme: "Theme",
-  logs: "Log",
-  logFile: "File",
-  logFilter: "Filter the log",
-  logLevel: "Lowest level",
-  logFollow: "Follow",
-  logEmpty: "Nothing in the log matches",
-  logCut: "Earlier lines are in the file.",
 
   // Palette
   paletteTitle: "Commands",
@@ -236,6 +196,10 @@ export const strings = {
   goTo: (place: string) => `Go to ${place}`,
   themeTo: (name: string) => `Theme: ${name}`,
 } as const;
+
+/** The word for a network, or its id where there is none. */
+export const nameOfChannel = (id: string): string =>
+  Object.hasOwn(strings.channelNames, id) ? strings.channelNames[id]! : id;
 
 const day = 86_400_000;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });

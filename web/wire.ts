@@ -99,3 +99,73 @@ export type ChatEvent = {
   message?: WireMessage;
   errorMessage?: string;
 };
+
+/** One account of `channels.status`; what is not known is null. */
+export type AccountItem = {
+  accountId: string;
+  name?: string;
+  enabled?: boolean;
+  configured?: boolean;
+  /** Only for channels that are linked by a picture or a code. */
+  linked?: boolean;
+  running?: boolean;
+  connected?: boolean;
+  mode?: string | null;
+  self?: { id?: string; name?: unknown; handle?: unknown; e164?: unknown } | null;
+  dmPolicy?: string;
+  reconnectAttempts?: number;
+  roundTripMs?: number | null;
+  lastError?: string | null;
+  lastEventAt?: number | null;
+  lastInboundAt?: number | null;
+  lastOutboundAt?: number | null;
+  lastDisconnect?: { at: number; error?: string; loggedOut?: boolean } | null;
+  probe?: { ok: boolean; elapsedMs?: number; detail?: string };
+  lastProbeAt?: number | null;
+};
+
+/** Something about an account that a person should look at. */
+export type ChannelWarning = {
+  channel: string;
+  accountId: string;
+  kind?: string;
+  message: string;
+  /** The command that mends it. */
+  fix?: string;
+};
+
+export type ChannelsStatus = {
+  /** Epoch ms of the gateway's clock, which all other times are of. */
+  ts: number;
+  channelOrder: string[];
+  channelLabels: Record<string, string>;
+  channelSystemImages?: Record<string, string>;
+  channels: Record<string, { configured?: boolean; linked?: unknown }>;
+  channelAccounts: Record<string, AccountItem[]>;
+  warnings?: ChannelWarning[];
+};
+
+/** A step of a sign-in: something to show, or how it ended. */
+export type LoginAnswer = {
+  message: string;
+  connected?: boolean;
+  /** A PNG as a data address. */
+  qrDataUrl?: string;
+  code?: string;
+  /** Nothing goes on any more: it is connected, or it has failed. */
+  over?: boolean;
+};
+
+/** A stranger who was given a code. `meta` has names that they chose themselves. */
+export type PairingItem = {
+  channel: string;
+  accountId: string;
+  id: string;
+  code: string;
+  meta: Record<string, string>;
+  createdAt: number;
+};
+export type AllowedItem = { channel: string; accountId: string; id: string; addedAt: number };
+
+/** What became of one message that arrived. */
+export type { TraceShape as TraceItem } from "../src/gateway/methods/trace-shape.ts";

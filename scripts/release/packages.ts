@@ -56,7 +56,7 @@ export function systemPackage(
   };
   const foreign = join(ROOT, "LICENSES");
   const licences =
-    target.os === "linux" && existsSync(foreign)
+    existsSync(foreign)
       ? readdirSync(foreign)
           .sort()
           .map((name) => ({

@@ -108,6 +108,21 @@ const AgentDefaults = z
       description: "IANA name. Unset: that of this machine.",
       placeholder: "Europe/Berlin",
     }),
+    envelopeTimezone: z.string().default("local").meta({
+      title: "Time zone in front of chat messages",
+      description:
+        "`local` is that of this machine, `user` is `userTimezone`; else `utc` or an IANA name.",
+      advanced: true,
+    }),
+    envelopeTimestamp: z.enum(["on", "off"]).default("on").meta({
+      title: "Time in front of chat messages",
+      advanced: true,
+    }),
+    envelopeElapsed: z.enum(["on", "off"]).default("on").meta({
+      title: "Time since the message before",
+      description: "As `+5m`, in front of chat messages.",
+      advanced: true,
+    }),
     timeFormat: z.enum(["auto", "12", "24"]).default("auto").meta({ title: "Clock" }),
     contextTokens: z.int().min(1).optional().meta({
       title: "Context window",
@@ -122,6 +137,72 @@ const AgentDefaults = z
       title: "Longest turn",
       description: "In seconds; a turn that takes longer is stopped.",
     }),
+    typingMode: z.enum(["never", "instant", "thinking", "message"]).optional().meta({
+      title: "Typing sign in chats",
+      description:
+        "`instant`: from the moment a message came. `thinking`, `message`: once the model thinks or writes. Unset: `instant` in direct messages and where it was mentioned, else `message`.",
+      advanced: true,
+    }),
+    typingIntervalSeconds: z.int().min(1).max(60).default(6).meta({
+      title: "Typing sign again after",
+      description: "In seconds.",
+      advanced: true,
+    }),
+    blockStreamingDefault: z.enum(["off", "on"]).default("off").meta({
+      title: "Send paragraphs as they are written",
+      description: "On channels that say nothing themselves.",
+      advanced: true,
+    }),
+    blockStreamingBreak: z.enum(["text_end", "message_end"]).default("text_end").meta({
+      title: "When paragraphs are sent",
+      description: "`message_end`: when the model has ended a message.",
+      advanced: true,
+    }),
+    blockStreamingChunk: z
+      .looseObject({
+        minChars: z.int().min(1).default(800).meta({
+          title: "At least",
+          description: "In characters.",
+        }),
+        maxChars: z.int().min(1).default(1200).meta({
+          title: "At most",
+          description: "In characters.",
+        }),
+        breakPreference: z
+          .enum(["paragraph", "newline", "sentence"])
+          .default("paragraph")
+          .meta({ title: "Cut at" }),
+      })
+      .prefault({})
+      .meta({ title: "Size of paragraphs that are sent", advanced: true }),
+    blockStreamingCoalesce: z
+      .looseObject({
+        minChars: z.int().min(1).optional().meta({
+          title: "At least",
+          description: "In characters. Unset: 1500.",
+        }),
+        maxChars: z.int().min(1).optional().meta({
+          title: "At most",
+          description: "In characters. Unset: the channel's limit.",
+        }),
+        idleMs: z.int().min(0).optional().meta({
+          title: "Pause",
+          description: "In ms. Unset: 1000.",
+        }),
+      })
+      .optional()
+      .meta({ title: "Join small paragraphs", advanced: true }),
+    humanDelay: z
+      .looseObject({
+        mode: z.enum(["off", "natural", "custom"]).default("off").meta({
+          title: "Pause",
+          description: "`natural`: 800 to 2500 ms.",
+        }),
+        minMs: z.int().min(0).default(800).meta({ title: "Shortest", description: "In ms." }),
+        maxMs: z.int().min(0).default(2500).meta({ title: "Longest", description: "In ms." }),
+      })
+      .optional()
+      .meta({ title: "Pause between paragraphs", advanced: true }),
     maxConcurrent: z.int().min(1).max(10_000).default(4).meta({
       title: "Turns at the same time",
       description: "Over all sessions. Turns of one session always run one after the other.",
@@ -155,6 +236,19 @@ const agentShape = {
   model: ModelSetting.optional().meta({ title: "Model" }),
   thinkingDefault: ThinkingDefault,
   identity: Identity.optional(),
+  groupChat: z
+    .looseObject({
+      mentionPatterns: z.array(z.string()).optional().meta({
+        title: "Words that call this agent",
+        description: "Regular expressions. Unset: as in `messages.groupChat`; empty: none.",
+      }),
+      historyLimit: z.int().min(0).optional().meta({
+        title: "Group context",
+        description: "In messages. Unset: as the channel says.",
+      }),
+    })
+    .optional()
+    .meta({ title: "Groups" }),
   tools: AgentTools.optional(),
 };
 

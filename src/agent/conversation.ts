@@ -1,39 +1,36 @@
 /** Puts one run together: the session's history, the prompt, the tools and the model of its agent. Called by the pipeline, once per turn. */
+import { join } from "node:path";
+
 import type { Env } from "../base/env.ts";
-import { AppError, toAppError } from "../base/errors.ts";
+import { toAppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Clock } from "../base/time.ts";
 import type { Config } from "../config/schema.ts";
-import type {
-  Message,
-  ModelChoice,
-  SessionKey,
-  Thinking,
-  Turn,
-  TurnEvent,
-  Usage,
-} from "../flow.ts";
-import { parseKey } from "../protocol/session-key.ts";
+import type { ModelChoice, Thinking, Turn, TurnEvent, Usage } from "../flow.ts";
+import type { MediaStore } from "../media/store.ts";
 import type { ModelInfo } from "../providers/provider.ts";
 import type { NewEntry, SessionRow, Store, TurnRow } from "../store/store.ts";
 import { childEnv } from "../tools/environment.ts";
 import type { JobExit, Jobs } from "../tools/jobs.ts";
-import { allowedTools, policiesFor, SUBAGENT_POLICY } from "../tools/policy.ts";
+import { allowedTools, GUEST_POLICY, policiesFor, SUBAGENT_POLICY } from "../tools/policy.ts";
 import { TOOLS } from "../tools/registry.ts";
 import { toolSpec } from "../tools/tool.ts";
 import { type AgentRequest, type AnswerEvent, failedRun, runTurn } from "./loop.ts";
 import { hasImages, mayBePictures, REFUSED_NOTE, withoutImages } from "./pictures.ts";
 import { systemPrompt, volatileContext } from "./prompt.ts";
+import { type SaidDeps, userMessage } from "./said.ts";
+import type { TurnSetting } from "./setting.ts";
 import { type AgentSettings, agentSettings } from "./settings.ts";
-import { estimateTokens, fitHistory, messageRoom, resultCharsFor, tokensOf } from "./window.ts";
+import { isSubagent, Snapshots } from "./snapshots.ts";
 import {
-  changedFiles,
-  prepareWorkspace,
-  snapshotWorkspace,
-  workspaceMark,
-  type WorkspaceSnapshot,
-} from "./workspace.ts";
+  estimateTokens,
+  fitHistory,
+  lastTurns,
+  messageRoom,
+  resultCharsFor,
+  tokensOf,
+} from "./window.ts";
 
 /** The model of one run, chosen once; failover happens inside `stream`. */
 export type RunModel = {
@@ -49,13 +46,16 @@ export type ConversationDeps = {
   env(): Env;
   config(): Config;
   jobs: Jobs;
+  media: MediaStore;
+  picture: SaidDeps["picture"];
+  /** What the chat and its config add to a turn. */
+  setting(turn: TurnRow): TurnSetting;
   /** `wanted` is the session's own choice. Throws AppError when no model can be used. */
   model(settings: AgentSettings, session: SessionRow, wanted?: string): Promise<RunModel>;
 };
 
 /** Model calls of one run; a run that needs more is going in circles. */
 const MAX_STEPS = 200;
-const SNAPSHOT = "workspace-snapshot";
 /** Per session id: the entry up to which pictures stay away from the model, because it refused one of them. */
 const REFUSED_IMAGES = "refused-images";
 
@@ -73,25 +73,33 @@ type Asking = {
 const MAX_NOTICES = 20;
 /** Different prompts that are kept; there are about two per agent. */
 const MAX_PROMPTS = 100;
-const MAX_LOOKS = 100;
 
 export class Conversations {
   private readonly notices = new Map<string, string[]>();
   private hostZone: string | undefined;
-  /** The last look at each workspace; reading it again before every turn would cost more than the turn itself. */
-  private readonly looks = new Map<string, { mark: string; snapshot: WorkspaceSnapshot }>();
   /** Prompts that sessions have in common, so that a thousand running turns do not hold a thousand copies. */
   private readonly prompts = new Map<string, string>();
 
-  constructor(private readonly deps: ConversationDeps) {}
+  private readonly snapshots: Snapshots;
+
+  constructor(private readonly deps: ConversationDeps) {
+    this.snapshots = new Snapshots(deps);
+  }
 
   /** A background command ended: the model hears of it with the session's next message. */
   commandEnded({ sessionKey, id, command, status, exitCode, tail }: JobExit): void {
-    const said = this.notices.get(sessionKey) ?? [];
     const how = exitCode === undefined ? status : `${status}, exit code ${exitCode}`;
     const output = tail.trim() ? ` Its output ends with:\n${tail.trim()}` : "";
-    said.push(`the background command ${id} (${command.slice(0, 200)}) ended: ${how}.${output}`);
-    this.notices.set(sessionKey, said.slice(-MAX_NOTICES));
+    this.note(
+      sessionKey,
+      `the background command ${id} (${command.slice(0, 200)}) ended: ${how}.${output}`,
+    );
+  }
+
+  /** The model hears of it with the session's next message. */
+  note(sessionKey: string, text: string): void {
+    const said = this.notices.get(sessionKey) ?? [];
+    this.notices.set(sessionKey, [...said, text].slice(-MAX_NOTICES));
   }
 
   /** What is appended to the transcript for messages that are about to be answered. */
@@ -100,17 +108,24 @@ export class Conversations {
     const { store, clock } = this.deps;
     const session = await store.sessions.ensure(lead.sessionKey, lead.agentId, clock.now());
     const settings = this.settings(lead.agentId);
-    const changed = await this.changes(settings, session);
-    const said: NewEntry[] = resumed
-      ? []
-      : turns.map((turn) => ({ at: turn.acceptedAt, body: userMessage(turn) }));
+    const changed = await this.snapshots.changes(settings, session);
+    const begun = await store.transcript.page(session.sessionId, { limit: 1 });
+    const previousAt = begun[0]?.at;
+    const setting = this.deps.setting(lead);
+    const said: NewEntry[] = resumed ? [] : await this.said(turns, settings, previousAt);
     const context = volatileContext({
       at: clock.now(),
       timeZone: this.zone(settings),
       changed,
       notices: this.notices.get(lead.sessionKey),
       previous: resumed ? "resumed" : session.abortedLastRun ? "aborted" : undefined,
-      instructions: turns.at(-1)?.inbound.wish?.instructions,
+      instructions: [
+        previousAt === undefined && setting.intro,
+        setting.instructions,
+        turns.at(-1)?.inbound.wish?.instructions,
+      ]
+        .filter(Boolean)
+        .join("\n"),
     });
     this.notices.delete(lead.sessionKey);
     const note: NewEntry[] = resumed
@@ -131,6 +146,21 @@ export class Conversations {
       ...note,
       { at: clock.now(), body: { kind: "context", text: context, runId: lead.id } },
     ];
+  }
+
+  private said(
+    turns: TurnRow[],
+    { defaults }: AgentSettings,
+    previousAt?: number,
+  ): Promise<NewEntry[]> {
+    const { media, picture } = this.deps;
+    const deps = { media, picture, options: defaults, previousAt };
+    return Promise.all(
+      turns.map(async (turn) => ({
+        at: turn.acceptedAt,
+        body: await userMessage(turn, this.deps.setting(turn), deps),
+      })),
+    );
   }
 
   /** One run, from the stored history to its `end`. Never throws. */
@@ -185,18 +215,22 @@ export class Conversations {
     const config = this.deps.config();
     const session = await store.sessions.ensure(turn.sessionKey, turn.agentId, clock.now());
     const settings = this.settings(turn.agentId);
+    const setting = this.deps.setting(row);
     const { wish } = row.inbound;
     const model = await this.deps.model(settings, session, session.settings.model);
     const tools = allowedTools(
-      TOOLS,
+      setting.messages ? TOOLS : TOOLS.filter((tool) => !tool.needsNetwork),
       ...policiesFor({
         tools: config.tools,
         agent: settings.entry?.tools,
         model: { provider: model.info.provider, model: model.info.id },
+        group: setting.tools,
+        // What the config says of the group counts, whoever asks there.
+        ...(setting.guest && !setting.tools && { guest: GUEST_POLICY }),
         ...(isSubagent(turn.sessionKey) && { subagent: SUBAGENT_POLICY }),
       }),
     );
-    const snapshot = await this.snapshot(settings, session);
+    const snapshot = await this.snapshots.get(settings, session);
     const parts = systemPrompt({
       mode: isSubagent(turn.sessionKey) ? "minimal" : "full",
       agentId: settings.id,
@@ -224,7 +258,8 @@ export class Conversations {
     const stored = await store.transcript.from(session.sessionId, session.contextFrom);
     const refused = await store.kv.get<number>(REFUSED_IMAGES, session.sessionId);
     const leftOut = asking.images ? refused : stored.at(-1)?.seq;
-    const entries = leftOut === undefined ? stored : withoutImages(stored, leftOut);
+    const recent = lastTurns(stored, setting.historyTurns);
+    const entries = leftOut === undefined ? recent : withoutImages(recent, leftOut);
     // A history that just filled its room is cut to half of it.
     const room = asking.squeeze ? Math.min(full, tokensOf(entries, view)) : full;
     const history = fitHistory(entries, room, view);
@@ -256,40 +291,13 @@ export class Conversations {
           env: childEnv(this.deps.env().vars, config.env.vars),
           exec: { ...exec, yieldMs: exec.backgroundMs },
           denied: [paths.stateDir, paths.configPath],
+          readable: [join(paths.stateDir, "media", "inbound")],
+          workspaceOnly: setting.guest,
+          messages: setting.messages,
           log: log.child("tools"),
         },
       },
     };
-  }
-
-  /** The workspace as it was when the session began: part of the prompt that must not change, so it is stored per session id. */
-  private async snapshot(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
-    const { store } = this.deps;
-    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
-    if (stored) return stored;
-    await prepareWorkspace(settings.workspace, { skipBootstrap: settings.defaults.skipBootstrap });
-    const fresh = await this.read(settings, session);
-    await store.kv.set(SNAPSHOT, session.sessionId, fresh);
-    return fresh;
-  }
-
-  /** Names of workspace files that changed since the model was last told of them; remembers that it is told now. */
-  private async changes(settings: AgentSettings, session: SessionRow): Promise<string[]> {
-    const { store } = this.deps;
-    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
-    if (!stored) return [];
-    let now: WorkspaceSnapshot;
-    try {
-      now = await this.read(settings, session);
-    } catch (cause) {
-      // Expected: a folder that became unreadable. The message must be stored all the same; the tools will say what is wrong.
-      if (cause instanceof AppError && cause.code === "workspace_failed") return [];
-      throw cause;
-    }
-    const changed = changedFiles(stored, now);
-    if (changed.length)
-      await store.kv.set(SNAPSHOT, session.sessionId, { ...stored, hashes: now.hashes });
-    return changed;
   }
 
   private zone({ defaults }: AgentSettings): string {
@@ -305,30 +313,6 @@ export class Conversations {
     if (this.prompts.size >= MAX_PROMPTS) this.prompts.clear();
     this.prompts.set(text, text);
     return text;
-  }
-
-  private async read(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
-    const audience = isSubagent(session.key)
-      ? "subagent"
-      : session.chat === "dm"
-        ? "private"
-        : "shared";
-    const { bootstrapMaxChars, bootstrapTotalMaxChars } = settings.defaults;
-    const key = [settings.workspace, audience, bootstrapMaxChars, bootstrapTotalMaxChars].join(
-      "\n",
-    );
-    const mark = await workspaceMark(settings.workspace);
-    const last = this.looks.get(key);
-    if (last?.mark === mark) return last.snapshot;
-    const snapshot = await snapshotWorkspace(settings.workspace, {
-      fileChars: bootstrapMaxChars,
-      totalChars: bootstrapTotalMaxChars,
-      audience,
-      denied: [this.deps.paths.stateDir, this.deps.paths.configPath],
-    });
-    if (this.looks.size >= MAX_LOOKS) this.looks.clear();
-    this.looks.set(key, { mark, snapshot });
-    return snapshot;
   }
 }
 
@@ -357,9 +341,6 @@ function watched(
   };
 }
 
-const isSubagent = (key: SessionKey): boolean =>
-  parseKey(key)?.rest.startsWith("subagent:") ?? false;
-
 /** The message's own wish, else the session's setting, else the agent's, else a little for models that can think. */
 function thinkingFor(
   settings: AgentSettings,
@@ -369,11 +350,4 @@ function thinkingFor(
 ): Thinking {
   if (!info.reasoning) return "off";
   return wish ?? session.settings.thinkingLevel ?? settings.thinking ?? "low";
-}
-
-function userMessage({ id, inbound, acceptedAt }: TurnRow): NewEntry["body"] {
-  const blocks: Message["blocks"] = inbound.text ? [{ type: "text", text: inbound.text }] : [];
-  for (const { kind, mime, data } of inbound.media)
-    if (kind === "image") blocks.push({ type: "image", mime, data });
-  return { kind: "message", message: { role: "user", blocks, at: acceptedAt }, runId: id };
 }

@@ -315,3 +315,11 @@ const silent = (): Ending => ({
     hint: "Try again, or choose another model.",
   }),
 });
+
+/** Why a message is not tried again: every time it was answered, the process came down. */
+export const gaveUp = (times: number): AppError =>
+  new AppError(
+    "internal",
+    `The gateway stopped ${times} times while it answered this message, so it was given up.`,
+    { hint: "Send it again. If it happens again, `clawdbot logs` shows what stopped the gateway." },
+  );

@@ -4,7 +4,7 @@
  * Whatever changes from turn to turn belongs into the second, or the provider's prompt cache is lost.
  */
 import { PRODUCT } from "../base/brand.ts";
-import { SILENT_REPLY } from "./text.ts";
+import { SILENT_REPLY } from "../protocol/reply.ts";
 
 /** `full`: a person's session. `minimal`: a sub-agent's. `none`: the identity line only. */
 export type PromptMode = "full" | "minimal" | "none";

@@ -150,3 +150,15 @@ export function shrink(messages: Message[], room: number): Message[] {
     return { ...message, blocks };
   });
 }
+
+/** The entries from the `turns`-th last message of the user on, the one that is answered included; all of them when undefined. */
+export function lastTurns(entries: Entry[], turns: number | undefined): Entry[] {
+  if (turns === undefined) return entries;
+  let left = Math.max(1, turns);
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const { body } = entries[i]!;
+    if (body.kind === "message" && body.message.role === "user" && --left === 0)
+      return entries.slice(i);
+  }
+  return entries;
+}

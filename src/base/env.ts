@@ -49,6 +49,15 @@ export const PREFIXED = {
     text,
     "Where commands find the gateway when it is not on this machine, as ws://host:18789.",
   ),
+  SKIP_CHANNELS: row(flag, "1: the gateway starts without its chat channels."),
+  WHATSAPP_WEB_SOCKET_URL: row(
+    text,
+    "Another address of WhatsApp's socket, for tests. Only this machine (ws://127.0.0.1...).",
+  ),
+  WHATSAPP_TEST_ROOT_KEY: row(
+    text,
+    "Hex of the key that signs a test server's certificate; only together with the address above.",
+  ),
   NIX_MODE: row(flag, "1: the config is made by Nix and never written."),
   NODE_COMPAT: row(
     flag,

@@ -113,6 +113,12 @@ export const ERRORS = {
   },
   channel_rejected: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
   channel_unreachable: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
+  channel_misconfigured: {
+    wire: "INVALID_REQUEST",
+    exit: 1,
+    hint: "`clawdbot channels status` shows what is wrong.",
+  },
+  media_too_large: { wire: "INVALID_REQUEST", exit: 1, hint: undefined },
   internal: {
     wire: "UNAVAILABLE",
     exit: 70,

@@ -45,6 +45,8 @@ export const nixFix = (env: Pick<Env, "nixMode">, what: OwnedByNix): string | un
 
 /** What Nix mode refuses, by the words of the command. */
 const REFUSED: Record<string, OwnedByNix> = {
+  "channels add": "config",
+  "channels remove": "config",
   "config set": "config",
   onboard: "config",
   "gateway install": "service",

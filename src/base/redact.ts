@@ -7,6 +7,8 @@
 export type Redactor = {
   /** The text with every secret masked. Never throws. */
   text(text: string): string;
+  /** The text with the values that the program knows masked, and nothing that only looks like a secret. Never throws. */
+  known(text: string): string;
   /** Learns a secret value. Shorter than 8 characters is ignored: it would mask half of every text. */
   add(secret: string): void;
   /** Configured patterns that were not taken, each with the reason, for one warning. */
@@ -57,14 +59,18 @@ export function createRedactor(
     known.sort((a, b) => b.length - a.length);
   };
   for (const secret of secrets) add(secret);
+  const withoutKnown = (text: string): string => {
+    let masked = text;
+    for (const secret of known)
+      if (masked.includes(secret)) masked = masked.replaceAll(secret, maskSecret(secret));
+    return masked;
+  };
   return {
     add,
     rejected,
+    known: withoutKnown,
     text(text) {
-      let masked = text;
-      for (const secret of known)
-        if (masked.includes(secret)) masked = masked.replaceAll(secret, maskSecret(secret));
-      masked = maskKeys(masked);
+      const masked = maskKeys(withoutKnown(text));
       const deadline = performance.now() + budgetMs;
       return own
         ? maskPatterns(masked, own, { size: OWN_WINDOW, overlap: OWN_OVERLAP }, deadline)

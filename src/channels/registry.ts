@@ -1,10 +1,81 @@
-/** One line per channel. The schema is static (config needs it); the code is loaded on first use. */
+/** One row per channel. The schema is static (config needs it); everything else is loaded on first use. */
+import { z } from "zod";
+
+import { ChannelDefaultsConfig, channelsMeta } from "./config.ts";
+import { DiscordConfig } from "./discord/config.ts";
+import { TelegramConfig } from "./telegram/config.ts";
 import { WebchatConfig } from "./webchat/config.ts";
+import { WhatsappConfig } from "./whatsapp/config.ts";
 
-export const CHANNELS = {
-  webchat: { label: "WebChat", config: WebchatConfig, load: () => import("./webchat/index.ts") },
+/**
+ * The networks, in the order in which they are shown. `image` is a symbol of Apple's, which their apps draw; a variable of `env`
+ * is enough to have the channel; `mediaMb` is the largest file and `tables` the form of tables where the config says
+ * nothing.
+ */
+export const NETWORKS = {
+  telegram: {
+    label: "Telegram",
+    detail: "Telegram Bot",
+    image: "paperplane",
+    mediaMb: 20,
+    tables: "code",
+    env: ["TELEGRAM_BOT_TOKEN"],
+    menu: true,
+    config: TelegramConfig,
+    facts: async () => (await import("./telegram/facts.ts")).facts,
+    load: () => import("./telegram/index.ts"),
+  },
+  whatsapp: {
+    label: "WhatsApp",
+    detail: "WhatsApp Web",
+    image: "message",
+    mediaMb: 50,
+    tables: "bullets",
+    env: [],
+    menu: false,
+    // Of the whole config, and part of what this channel is given.
+    root: "web",
+    // Its section has its own rules for reactions.
+    ownAck: true,
+    config: WhatsappConfig,
+    facts: async () => (await import("./whatsapp/facts.ts")).facts,
+    load: () => import("./whatsapp/index.ts"),
+  },
+  discord: {
+    label: "Discord",
+    detail: "Discord Bot",
+    image: "bubble.left.and.bubble.right",
+    mediaMb: 8,
+    tables: "code",
+    env: ["DISCORD_BOT_TOKEN"],
+    menu: true,
+    config: DiscordConfig,
+    facts: async () => (await import("./discord/facts.ts")).facts,
+    load: () => import("./discord/index.ts"),
+  },
 } as const;
-export type ChannelId = keyof typeof CHANNELS;
+export type NetworkId = keyof typeof NETWORKS;
+export const NETWORK_IDS = Object.keys(NETWORKS) as NetworkId[];
 
-/** The channel of signed-in clients; always there. */
-export const OPERATOR_CHANNEL: ChannelId = "webchat";
+/** The channel of signed-in clients: always there, and nothing about it is configured. */
+export const OPERATORS = {
+  id: "webchat",
+  label: "WebChat",
+  config: WebchatConfig,
+  load: () => import("./webchat/index.ts"),
+} as const;
+export const OPERATOR_CHANNEL: string = OPERATORS.id;
+
+type Sections = { [K in NetworkId]: z.ZodOptional<(typeof NETWORKS)[K]["config"]> };
+
+/** The section `channels` of the config: one section per network, and `defaults`. */
+export const ChannelsConfig = z
+  .looseObject({
+    defaults: ChannelDefaultsConfig,
+    ...(Object.fromEntries(
+      Object.entries(NETWORKS).map(([id, { config }]) => [id, config.optional()]),
+    ) as Sections),
+  })
+  .prefault({})
+  .meta(channelsMeta);
+export type ChannelsConfig = z.output<typeof ChannelsConfig>;

@@ -1,7 +1,7 @@
 /** Reads the words after a command strictly: every flag must be known, have its value, and one of the allowed ones. */
 import { AppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
-import { type ArgSpec, type ArgSpecs, parserName } from "./command.ts";
+import { type ArgSpec, type ArgSpecs, LIST_MARK, parserName } from "./command.ts";
 
 /**
  * Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it.
@@ -10,6 +10,7 @@ import { type ArgSpec, type ArgSpecs, parserName } from "./command.ts";
 export function readWords(raw: string[], specs: ArgSpecs): string[] {
   const flags: string[] = [];
   const positional: string[] = [];
+  const lists = new Map<string, string[]>();
   for (let i = 0; i < raw.length; i++) {
     const word = raw[i]!;
     if (word === "--") {
@@ -28,10 +29,13 @@ export function readWords(raw: string[], specs: ArgSpecs): string[] {
       const value = equals < 0 ? "true" : word.slice(equals + 1);
       flags.push(`--${parserName(found.name)}=${found.negated ? "false" : value}`);
     } else {
-      const value = equals < 0 ? raw[++i] : word.slice(equals + 1);
-      flags.push(`--${parserName(found.name)}=${checkValue(found, value, specs)}`);
+      const value = checkValue(found, equals < 0 ? raw[++i] : word.slice(equals + 1), specs);
+      if (found.spec.type === "list")
+        lists.set(found.name, [...(lists.get(found.name) ?? []), value]);
+      else flags.push(`--${parserName(found.name)}=${value}`);
     }
   }
+  for (const [name, values] of lists) flags.push(`--${parserName(name)}=${values.join(LIST_MARK)}`);
   checkPositional(positional, specs);
   return [...flags, "--", ...positional];
 }

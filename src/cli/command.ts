@@ -25,19 +25,23 @@ type Common = { description: string; alias?: string };
 export type ArgSpec =
   | (Common & { type: "boolean"; default?: boolean })
   | (Common & { type: "string"; hint: string; default?: string })
+  /** May be given several times; its value is a list. */
+  | (Common & { type: "list"; hint: string })
   | (Common & { type: "enum"; options: readonly string[]; default?: string })
   | (Common & { type: "positional"; required: boolean; rest?: boolean });
 export type ArgSpecs = Record<string, ArgSpec>;
 
 type ArgValue<S> = S extends { type: "boolean" }
   ? boolean
-  : S extends { type: "enum"; options: readonly (infer O)[] }
-    ? S extends { default: string }
-      ? O
-      : O | undefined
-    : S extends { default: string } | { required: true }
-      ? string
-      : string | undefined;
+  : S extends { type: "list" }
+    ? string[]
+    : S extends { type: "enum"; options: readonly (infer O)[] }
+      ? S extends { default: string }
+        ? O
+        : O | undefined
+      : S extends { default: string } | { required: true }
+        ? string
+        : string | undefined;
 /** The parsed arguments by name; `_` has all positional ones. */
 export type ArgValues<A extends ArgSpecs> = { [K in keyof A]: ArgValue<A[K]> } & { _: string[] };
 
@@ -54,6 +58,9 @@ export type Command = {
 
 /** The parser takes every `no-` for a negation, so a flag that is called so has another name on the way through it. */
 export const parserName = (name: string): string => name.replace(/^no-/, "without-");
+
+/** Between the values of a flag that was given several times, on their way through the parser; no argument can hold it. */
+export const LIST_MARK = "\u0000";
 
 const SHARED = {
   json: { type: "boolean", description: "Print JSON only." },
@@ -74,14 +81,22 @@ export function command<const A extends ArgSpecs>(def: {
     args: Object.fromEntries(
       Object.entries(args).map(([name, spec]) => [
         parserName(name),
-        spec.type === "enum"
-          ? { type: "string", ...(spec.alias && { alias: spec.alias }), default: spec.default }
+        spec.type === "enum" || spec.type === "list"
+          ? {
+              type: "string",
+              ...(spec.alias && { alias: spec.alias }),
+              default: "default" in spec ? spec.default : undefined,
+            }
           : { ...spec, ...(spec.type === "boolean" && { default: spec.default ?? false }) },
       ]),
     ) as CommandDef["args"] & object,
     // The dispatcher has checked every argument against `args` before this is called.
     run: (context) => {
-      const named = Object.keys(args).map((name) => [name, context.args[parserName(name)]]);
+      const named = Object.entries(args).map(([name, { type }]) => {
+        const value: unknown = context.args[parserName(name)];
+        const list = typeof value === "string" ? value.split(LIST_MARK) : [];
+        return [name, type === "list" ? list : value];
+      });
       const values = { ...Object.fromEntries(named), _: context.args._ };
       return def.run(values as ArgValues<A & typeof SHARED>, context.data as Cli);
     },

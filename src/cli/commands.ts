@@ -152,6 +152,146 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Print a new token: 64 hexadecimal digits.",
     load: async () => (await import("./commands/token.ts")).generate,
   },
+  channels: {
+    doc: "Chat networks: add, look at, sign in, remove.",
+    load: async () => (await import("./commands/channels.ts")).channels,
+  },
+  "channels list": {
+    doc: "List the accounts of the config.",
+    load: async () => (await import("./commands/channels.ts")).list,
+  },
+  "channels status": {
+    doc: "How every account is.",
+    load: async () => (await import("./commands/channels.ts")).status,
+  },
+  "channels capabilities": {
+    doc: "What each account can do.",
+    load: async () => (await import("./commands/channels-ask.ts")).capabilities,
+  },
+  "channels resolve": {
+    doc: "What names and numbers stand for on a network.",
+    load: async () => (await import("./commands/channels-ask.ts")).resolve,
+  },
+  "channels logs": {
+    doc: "Lines of the log about channels.",
+    load: async () => (await import("./commands/channels.ts")).logs,
+  },
+  "channels add": {
+    doc: "Add an account of a chat network.",
+    load: async () => (await import("./commands/channels-add.ts")).add,
+  },
+  "channels remove": {
+    doc: "Switch an account off, or take it out of the config.",
+    load: async () => (await import("./commands/channels-add.ts")).remove,
+  },
+  "channels login": {
+    doc: "Link an account with the phone.",
+    load: async () => (await import("./commands/channels-login.ts")).login,
+  },
+  "channels logout": {
+    doc: "Sign an account out.",
+    load: async () => (await import("./commands/channels-login.ts")).logout,
+  },
+  pairing: {
+    doc: "Let people in who wrote to a bot, or turn them away.",
+    load: async () => (await import("./commands/pairing.ts")).pairing,
+  },
+  "pairing list": {
+    doc: "Who wrote and waits for approval.",
+    load: async () => (await import("./commands/pairing.ts")).list,
+  },
+  "pairing approve": {
+    doc: "Let in the person who was given this code.",
+    load: async () => (await import("./commands/pairing.ts")).approve,
+  },
+  "pairing dismiss": {
+    doc: "Forget a request.",
+    load: async () => (await import("./commands/pairing.ts")).dismiss,
+  },
+  "pairing revoke": {
+    doc: "Take an approval back.",
+    load: async () => (await import("./commands/pairing.ts")).revoke,
+  },
+  message: {
+    doc: "Send messages, and find out what became of one.",
+    load: async () => (await import("./commands/message.ts")).message,
+  },
+  "message send": {
+    doc: "Send a message to a chat.",
+    load: async () => (await import("./commands/message.ts")).send,
+  },
+  "message broadcast": {
+    doc: "Send one message to several chats.",
+    load: async () => (await import("./commands/message.ts")).broadcast,
+  },
+  "message poll": {
+    doc: "Ask a chat a question with answers to choose from.",
+    load: async () => (await import("./commands/message.ts")).poll,
+  },
+  "message react": {
+    doc: "Put an emoji on a message.",
+    load: async () => (await import("./commands/message-actions.ts")).react,
+  },
+  "message reactions": {
+    doc: "Who reacted to a message.",
+    load: async () => (await import("./commands/message-actions.ts")).reactions,
+  },
+  "message read": {
+    doc: "The newest messages of a chat.",
+    load: async () => (await import("./commands/message-actions.ts")).read,
+  },
+  "message edit": {
+    doc: "Put another text in the place of a message.",
+    load: async () => (await import("./commands/message-actions.ts")).edit,
+  },
+  "message delete": {
+    doc: "Remove a message.",
+    load: async () => (await import("./commands/message-actions.ts")).remove,
+  },
+  "message pin": {
+    doc: "Pin a message.",
+    load: async () => (await import("./commands/message-actions.ts")).pin,
+  },
+  "message unpin": {
+    doc: "Take the pin away.",
+    load: async () => (await import("./commands/message-actions.ts")).unpin,
+  },
+  "message pins": {
+    doc: "The pinned messages of a chat.",
+    load: async () => (await import("./commands/message-actions.ts")).pins,
+  },
+  "message permissions": {
+    doc: "What we may do in a chat.",
+    load: async () => (await import("./commands/message-actions.ts")).permissions,
+  },
+  "message search": {
+    doc: "Messages with certain words.",
+    load: async () => (await import("./commands/message-actions.ts")).search,
+  },
+  "message thread": {
+    doc: "Threads: create, list, reply.",
+    load: async () => (await import("./commands/message-actions.ts")).thread,
+  },
+  "message sticker": {
+    doc: "Stickers: send.",
+    load: async () => (await import("./commands/message-actions.ts")).sticker,
+  },
+  "message member": {
+    doc: "Members: info.",
+    load: async () => (await import("./commands/message-actions.ts")).member,
+  },
+  "message channel": {
+    doc: "Chats that can be reached: list.",
+    load: async () => (await import("./commands/message-actions.ts")).channel,
+  },
+  "message trace": {
+    doc: "What became of one message, step by step.",
+    load: async () => (await import("./commands/message-trace.ts")).trace,
+  },
+  "message recent": {
+    doc: "The newest messages and what became of them.",
+    load: async () => (await import("./commands/message-trace.ts")).recent,
+  },
   logs: {
     doc: "Print the gateway's log, and follow it.",
     load: async () => (await import("./commands/logs.ts")).logs,

@@ -69,9 +69,13 @@ export function flagRow(name: string, spec: ArgSpec): Row[] {
   const left = {
     boolean: negatable ? `--no-${name}` : flag,
     string: `${flag} <${"hint" in spec ? spec.hint : ""}>`,
+    list: `${flag} <${"hint" in spec ? spec.hint : ""}>`,
     enum: `${flag} <${"options" in spec ? spec.options.join("|") : ""}>`,
   }[spec.type];
-  const standard = spec.type !== "boolean" && spec.default ? ` (default: ${spec.default})` : "";
+  const standard =
+    "default" in spec && typeof spec.default === "string" && spec.default
+      ? ` (default: ${spec.default})`
+      : "";
   return [[left, spec.description + standard]];
 }
 

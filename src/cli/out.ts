@@ -131,3 +131,17 @@ function writeAll(fd: number, text: string): boolean {
     }
   return true;
 }
+
+const NOISY = ["log", "info", "warn", "error", "debug", "trace"] as const;
+
+/** What libraries print goes to `heard` instead of the terminal: its first words only. The result undoes it. */
+export function silenceConsole(heard: (text: string) => void): () => void {
+  const before = NOISY.map((name) => [name, console[name]] as const);
+  for (const name of NOISY)
+    console[name] = (first: unknown) => {
+      if (typeof first === "string") heard(first.slice(0, 200));
+    };
+  return () => {
+    for (const [name, print] of before) console[name] = print;
+  };
+}

@@ -103,7 +103,7 @@ test("warnings are lines; older names and inactive parts are one line each for a
     CLAWDBOT_GATEWAY_TOKEN: "y",
   });
   home.write(
-    "{ gatway: {}, agent: { workspace: 'x', timeoutSeconds: 5 }, channels: { discord: { a: 1 }, line: { a: 1 } }, bindings: [1] }",
+    "{ gatway: {}, agent: { workspace: 'x', timeoutSeconds: 5 }, channels: { signal: { a: 1 }, line: { a: 1 } }, cron: { a: 1 } }",
   );
   const { lines } = await open(home);
   expect(lines.map((line) => [line.level, line.message])).toEqual([
@@ -118,7 +118,7 @@ test("warnings are lines; older names and inactive parts are one line each for a
     ["info", "older config keys are read under their new names"],
     ["info", "not active yet, kept in the config"],
   ]);
-  expect(lines[3]!.data).toEqual({ keys: "bindings, channels.discord, channels.line" });
+  expect(lines[3]!.data).toEqual({ keys: "channels.line, channels.signal, cron" });
 });
 
 test("an edit writes the file, takes effect at once and stamps who wrote", async () => {

@@ -175,7 +175,7 @@ function finish(
       message: `uses the variable ${name}, which is not set`,
       hint: `Set ${name} in the environment or in ${join(paths.stateDir, ".env")}.`,
     };
-    if (strictVariables && !inactivePart(todaysPath(loaded.moved, at))) errors.push(missing);
+    if (strictVariables && isNeeded(todaysPath(loaded.moved, at))) errors.push(missing);
     else loaded.warnings.push(toProblem(missing, place(at)));
   }
   if (errors.length > 0 || !checked.config)
@@ -191,6 +191,9 @@ function finish(
   loaded.config = withDefaults(checked.config);
   return loaded;
 }
+
+/** A channel without its token is one channel less, and says so itself; nothing reads what is not built. */
+const isNeeded = (at: Path): boolean => at[0] !== "channels" && !inactivePart(at);
 
 /** Where a path of an older spelling is read today. */
 function todaysPath(moved: readonly Moved[], at: Path): Path {

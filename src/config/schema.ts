@@ -7,9 +7,12 @@ import { z } from "zod";
 import { AgentsConfig } from "../agent/config.ts";
 import { VERSION } from "../base/brand.ts";
 import { type Field, fields, jsonSchema, type SchemaNode } from "../base/schema.ts";
+import { ChannelsConfig } from "../channels/registry.ts";
+import { WebConfig } from "../channels/whatsapp/config.ts";
 import { GatewayConfig } from "../gateway/config.ts";
 import { AuthConfig, ModelsConfig } from "../providers/config.ts";
 import { CommandsConfig } from "../router/config.ts";
+import { BindingsConfig, BroadcastConfig } from "../router/routes/config.ts";
 import { MessagesConfig, SessionConfig } from "../sessions/config.ts";
 import { ToolsConfig } from "../tools/config.ts";
 import { EnvConfig, LoggingConfig, MetaConfig, UiConfig, WizardConfig } from "./logging.ts";
@@ -25,9 +28,13 @@ export const ConfigSchema = z.looseObject({
   tools: ToolsConfig,
   models: ModelsConfig,
   auth: AuthConfig,
+  channels: ChannelsConfig,
+  bindings: BindingsConfig,
+  broadcast: BroadcastConfig,
   messages: MessagesConfig,
   commands: CommandsConfig,
   session: SessionConfig,
+  web: WebConfig.optional(),
   ui: UiConfig,
 });
 

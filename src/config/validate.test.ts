@@ -89,8 +89,7 @@ test("an unknown key is kept", () => {
 
 test("known parts that are not built yet are one notice each part, not a warning", () => {
   const checked = validate({
-    channels: { discord: { token: "x", guilds: {} }, slack: { enabled: false }, line: {} },
-    bindings: [{ agentId: "main" }],
+    channels: { signal: { account: "x" }, slack: { enabled: false }, line: {} },
     cron: {},
     agents: {
       defaults: { sandbox: { mode: "all" } },
@@ -104,8 +103,7 @@ test("known parts that are not built yet are one notice each part, not a warning
   expect(checked.inactive).toEqual([
     "agents.defaults.sandbox",
     "agents.list[0].heartbeat",
-    "bindings",
-    "channels.discord",
+    "channels.signal",
     "memory",
     "tools.web",
   ]);

@@ -4,6 +4,7 @@
  */
 import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
+import type { ChannelWarning } from "../channels/summary.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Finding as ServiceFinding, ServiceState } from "../service/service.ts";
 
@@ -23,7 +24,11 @@ export type Finding = {
 };
 
 /** The running gateway as a check sees it; undefined when none answers. */
-export type Running = { version: string };
+export type Running = {
+  version: string;
+  /** What it says of its chat channels; absent when it could not be asked. */
+  channelWarnings?: readonly ChannelWarning[];
+};
 
 /** What a check may look at. Everything is read before the first check runs, so that checks stay quick and tell one story. */
 export type Scene = {

@@ -1,6 +1,7 @@
 /** All checks, in the order in which their findings are shown: what keeps it from starting first. */
 import type { Check } from "./check.ts";
 import { secretCheck } from "./checks/access.ts";
+import { channelCheck, outboxCheck, pairingCheck } from "./checks/channels.ts";
 import { gatewayCheck, installCheck } from "./checks/gateway.ts";
 import { modelCheck } from "./checks/model.ts";
 import { serviceCheck } from "./checks/service.ts";
@@ -18,5 +19,8 @@ export const CHECKS: readonly Check[] = [
   serviceCheck,
   installCheck,
   modelCheck,
+  channelCheck,
+  outboxCheck,
+  pairingCheck,
   workspaceCheck,
 ];

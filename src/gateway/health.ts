@@ -1,3 +1,5 @@
+import { directory } from "../channels/summary.ts";
+import { lookAtChannels } from "./methods/channel-look.ts";
 import type { GatewayPorts } from "./ports.ts";
 
 /** How old a summary may be before it is made anew without being asked to, in ms. */
@@ -34,6 +36,7 @@ export class Health {
     const before = performance.now();
     const ts = this.now();
     const { store, info } = this.ports;
+    const channels = await this.channels();
     const { rows, total } = await store.sessions.list({ limit: RECENT });
     const counts = await store.counts();
     const sessions = {
@@ -55,9 +58,7 @@ export class Health {
       ready: started.ready && !problem,
       failing,
       ...(problem && { problems: [problem] }),
-      channels: {},
-      channelOrder: [],
-      channelLabels: {},
+      ...channels,
       heartbeatSeconds: 0,
       defaultAgentId: info.defaultAgentId,
       agents: [
@@ -75,5 +76,16 @@ export class Health {
     this.cached = { at: ts, summary };
     this.version++;
     return summary;
+  }
+
+  /** From what is known already; nobody is asked. */
+  private async channels() {
+    const looks = await lookAtChannels(this.ports.messaging, { now: this.now });
+    const { channelOrder, channelLabels } = directory();
+    const channels = looks.map(({ id, card, accounts, defaultAccountId }) => {
+      const byId = Object.fromEntries(accounts.map((each) => [each.accountId, each]));
+      return [id, { accountId: defaultAccountId, ...card, accounts: byId }];
+    });
+    return { channels: Object.fromEntries(channels), channelOrder, channelLabels };
   }
 }

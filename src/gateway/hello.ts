@@ -21,6 +21,12 @@ export const EVENTS = {
   shutdown:
     "The gateway stops: `reason`, and `restartExpectedMs` when it will be back. The connections close right after.",
   health: "The answer of the method `health`, once a minute.",
+  "pairing.requested":
+    "A stranger was given a code: `channel`, `accountId` and the sender's `id`. For clients that may let people in.",
+  "pairing.resolved":
+    "A stranger was let in, sent away, or somebody's approval was taken back: the same keys.",
+  channels:
+    "The state of an account of a channel changed: `channel` and `accountId`; ask `channels.status`.",
 } as const satisfies Record<string, string>;
 
 export type HelloSource = {

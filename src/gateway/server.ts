@@ -225,6 +225,17 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     return id;
   }
 
+  const mayLetIn = (connection: Connection) =>
+    connection.identity?.scopes.has("operator.pairing") === true;
+  const unheard = [
+    ...(["pairing.requested", "pairing.resolved"] as const).map((event) =>
+      bus.on(event, (who) => hub.broadcast({ event, payload: () => who, to: mayLetIn })),
+    ),
+    bus.on("channels", (account) =>
+      hub.broadcast({ event: "channels", payload: () => account, droppable: true }),
+    ),
+  ];
+
   const stateVersion = () => ({ presence: presence.version, health: health.version });
   function presenceChanged(): void {
     const list = { presence: presence.list() };
@@ -323,6 +334,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       running = false;
       clearInterval(ticks);
       clearInterval(pulse);
+      for (const stop of unheard) stop();
       hub.broadcast({ event: "shutdown", payload: () => why });
       hub.flush();
       ws.closeAll(1012, "service restart");

@@ -1,8 +1,8 @@
-/** Decides once what becomes of a message, and why: which agent, which session, or dropped with a reason. */
+/** What becomes of a message of the operators: they are signed in, so it goes where they say. */
 import type { Inbound, Route } from "../flow.ts";
 import { canonicalKey, parseKey, sessionKey } from "../protocol/session-key.ts";
 
-/** The parts of the configuration that routing looks at. */
+/** The parts of the configuration that routing an operator looks at. */
 export type Policy = {
   defaultAgentId: string;
   mainKey: string;
@@ -11,19 +11,24 @@ export type Policy = {
 };
 
 export function routeFor(inbound: Inbound, policy: Policy): Route {
-  // Access policies of foreign channels come with those channels; until then only operators are let in.
   if (inbound.from.channel !== policy.operatorChannel)
     return { kind: "drop", reason: "not_allowed" };
   const wished = inbound.wish?.sessionKey;
   const key = wished
     ? canonicalKey(wished, { agentId: policy.defaultAgentId, mainKey: policy.mainKey })
     : sessionKey(inbound.wish?.agentId ?? policy.defaultAgentId);
-  if (!key) return { kind: "drop", reason: "not_allowed" };
+  if (!key)
+    return {
+      kind: "drop",
+      reason: "not_allowed",
+      detail: "the session key is not one",
+    };
   return {
     kind: "turn",
     agentId: parseKey(key)?.agentId ?? policy.defaultAgentId,
     sessionKey: key,
     reply: inbound.from,
     matchedBy: wished ? "client" : "default",
+    trust: "owner",
   };
 }

@@ -46,6 +46,16 @@ export const SessionConfig = z
     resetTriggers: z.array(z.string()).default(["/new", "/reset"]).meta({
       title: "Words that begin a new conversation",
     }),
+    typingMode: z.enum(["never", "instant", "thinking", "message"]).optional().meta({
+      title: "Typing sign (older place)",
+      description: "As `agents.defaults.typingMode`, and before it.",
+      advanced: true,
+    }),
+    typingIntervalSeconds: z.int().min(1).max(60).optional().meta({
+      title: "Typing sign again after (older place)",
+      description: "In seconds. Unset: `agents.defaults.typingIntervalSeconds`.",
+      advanced: true,
+    }),
     reset: Reset.optional().meta({
       title: "Automatic reset",
       description: "Unset: a conversation goes on until you begin a new one.",
@@ -117,7 +127,54 @@ const Queue = z
   .meta({ title: "Queue" });
 
 export const MessagesConfig = z
-  .looseObject({ queue: Queue })
+  .looseObject({
+    queue: Queue,
+    groupChat: z
+      .looseObject({
+        mentionPatterns: z.array(z.string()).optional().meta({
+          title: "Words that call the assistant",
+          description:
+            "Regular expressions; letter case does not count. Unset: the agent's name and emoji.",
+        }),
+        historyLimit: z.int().min(0).optional().meta({
+          title: "Group context",
+          description:
+            "Messages that were not for the assistant and are shown to it with the next one that is. Unset: 50. 0: none.",
+        }),
+      })
+      .optional()
+      .meta({ title: "Groups" }),
+    inbound: z
+      .looseObject({
+        debounceMs: milliseconds.default(0).meta({
+          title: "Wait for more",
+          description:
+            "In ms: how long a text may wait for another of the same sender, so that both are answered together.",
+        }),
+        byChannel: z.record(z.string(), milliseconds).default({}).meta({ title: "By channel" }),
+      })
+      .prefault({})
+      .meta({ title: "Several messages in a row", advanced: true }),
+    ackReaction: z.string().optional().meta({
+      title: "Reaction to what was seen",
+      description: "An emoji. Unset: the agent's, else 👀. Empty: none.",
+    }),
+    ackReactionScope: z
+      .enum(["group-mentions", "group-all", "direct", "all", "off", "none"])
+      .default("group-mentions")
+      .meta({
+        title: "What gets the reaction",
+        description: "`group-mentions`: messages of groups that mention the assistant.",
+      }),
+    removeAckAfterReply: z.boolean().default(false).meta({
+      title: "Take the reaction back with the answer",
+    }),
+    responsePrefix: z.string().optional().meta({
+      title: "Before every answer",
+      description:
+        "`auto`: the agent's name in brackets. Knows `{model}`, `{modelFull}`, `{provider}`, `{thinkingLevel}` and `{identityName}`. Unset: nothing.",
+    }),
+  })
   .prefault({})
   .meta({ title: "Messages", group: "messages", order: 80 });
 export type MessagesConfig = z.output<typeof MessagesConfig>;

@@ -1,5 +1,5 @@
 /** What is going on right now, per session: the running turn and the messages that wait. In memory; the store has the durable side. */
-import type { Message, ModelChoice, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
+import type { Address, Message, ModelChoice, SessionKey, ToolCall, TurnEvent } from "../flow.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 
 /** One run in progress. Its streamed text is kept for a page that reloads in the middle. */
@@ -79,8 +79,28 @@ export class Desk {
     return true;
   }
 
-  begin(run: ActiveRun): void {
-    this.session(run.turn.sessionKey).running = run;
+  /** Another text for a message that waits; false when it does not. */
+  amend(key: SessionKey, runId: string, text: string): boolean {
+    const turn = this.sessions.get(key)?.waiting.find(({ id }) => id === runId);
+    if (turn) turn.inbound = { ...turn.inbound, text };
+    return turn !== undefined;
+  }
+
+  /** A run that begins now; `answers` are the ids of all turns that it answers. */
+  begin(turn: TurnRow, sessionId: string, answers: string[], at: number): ActiveRun {
+    const run: ActiveRun = {
+      turn,
+      sessionId,
+      controller: new AbortController(),
+      startedAt: at,
+      seq: 0,
+      text: "",
+      thinking: "",
+      tools: new Map(),
+      answers,
+    };
+    this.session(turn.sessionKey).running = run;
+    return run;
   }
 
   end(run: ActiveRun): void {
@@ -101,13 +121,17 @@ export class Desk {
   }
 }
 
-/** Stops the session's running turn and those that wait behind it, or only `runId`. Gives the ids of what was stopped. */
+/**
+ * Stops the session's running turn and those that wait behind it, or only `runId`; with `waitingOnly` not a running one. Gives the
+ * ids of what was stopped.
+ */
 export async function stopTurns(
   desk: Desk,
   store: Store,
   at: number,
   key: SessionKey,
   runId?: string,
+  waitingOnly = false,
 ): Promise<string[]> {
   const stopped: string[] = [];
   for (const turn of [...desk.waiting(key)]) {
@@ -116,9 +140,33 @@ export async function stopTurns(
     if (await store.turns.finish(turn.id, end)) stopped.push(turn.id);
   }
   const run = desk.running(key);
-  if (run && (!runId || run.turn.id === runId)) {
+  if (run && !waitingOnly && (!runId || run.turn.id === runId)) {
     run.controller.abort();
     stopped.push(run.turn.id);
   }
   return stopped;
+}
+
+/**
+ * What a changed or withdrawn message means for the turn that would answer it. Gives false when it comes too late: the turn has
+ * begun, or there is none.
+ */
+export async function changeWaiting(
+  desk: Desk,
+  store: Store,
+  at: number,
+  from: Pick<Address, "channel" | "account">,
+  change: { of: string; text?: string },
+): Promise<boolean> {
+  const known = await store.inbound.find(from, change.of);
+  if (!known) return false;
+  const { turn } = known;
+  // What was said in a group and waits as context: without text it is none any more.
+  if (!turn) return (await store.inbound.amend(from, change.of, change.text ?? ""))?.late === false;
+  if (change.text === undefined)
+    return (await stopTurns(desk, store, at, turn.sessionKey, turn.id, true)).length > 0;
+  const amended = await store.inbound.amend(from, change.of, change.text);
+  if (!amended || amended.late) return false;
+  desk.amend(turn.sessionKey, turn.id, change.text);
+  return true;
 }

@@ -1,8 +1,12 @@
 import { expect, test } from "bun:test";
 
-import { batchSize, place, queueMode } from "./queue.ts";
+import type { Trust } from "../flow.ts";
+import { batchSize, place, queueMode, steerSize } from "./queue.ts";
 
-const to = (chatId: string) => ({ reply: { channel: "x", account: "a", chatId } });
+const to = (chatId: string, trust: Trust = "owner") => ({
+  reply: { channel: "x", account: "a", chatId },
+  trust,
+});
 
 test.each([
   ["steer", "steer"],
@@ -34,4 +38,16 @@ test("messages of one chat are answered together, of two chats apart", () => {
   expect(batchSize("followup", [to("1"), to("1")])).toBe(1);
   expect(batchSize("followup", [])).toBe(0);
   expect(batchSize("collect", [])).toBe(0);
+});
+
+test("messages of senders with different rights are answered apart", () => {
+  expect(batchSize("collect", [to("1"), to("1", "guest")])).toBe(1);
+  expect(batchSize("collect", [to("1", "guest"), to("1", "guest"), to("1")])).toBe(2);
+});
+
+test("only what the running turn's answer reaches, with its rights, is put into it", () => {
+  expect(steerSize(to("1"), [to("1"), to("1"), to("2")])).toBe(2);
+  expect(steerSize(to("1"), [to("2"), to("1")])).toBe(0);
+  expect(steerSize(to("1"), [to("1", "guest"), to("1")])).toBe(0);
+  expect(steerSize(to("1"), [])).toBe(0);
 });

@@ -1,5 +1,5 @@
 /** What happens to a message while a turn of its session runs. Pure decisions; lanes.ts carries them out. */
-import type { Address } from "../flow.ts";
+import type { Address, Trust } from "../flow.ts";
 import type { QueueMode as ConfiguredQueueMode } from "./config.ts";
 
 /**
@@ -31,10 +31,21 @@ const sameChat = (a: Address, b: Address): boolean =>
   a.chatId === b.chatId &&
   a.threadId === b.threadId;
 
+type Waiting = { reply: Address; trust: Trust };
+
+/** One answer can reach both, and neither borrows the rights of the other's sender. */
+const together = (a: Waiting, b: Waiting): boolean =>
+  sameChat(a.reply, b.reply) && a.trust === b.trust;
+
 /** How many of the waiting messages (oldest first) the next turn answers together: at least one of a non-empty list. */
-export function batchSize(mode: QueueMode, waiting: { reply: Address }[]): number {
+export function batchSize(mode: QueueMode, waiting: readonly Waiting[]): number {
   const first = waiting[0];
   if (!first || mode === "followup") return waiting.length ? 1 : 0;
-  const other = waiting.findIndex((turn) => !sameChat(turn.reply, first.reply));
+  const other = waiting.findIndex((turn) => !together(turn, first));
   return other === -1 ? waiting.length : other;
+}
+
+/** How many of the waiting messages (oldest first) may go into the running turn: those whose answer it can be. */
+export function steerSize(running: Waiting, waiting: readonly Waiting[]): number {
+  return batchSize("steer", [running, ...waiting]) - 1;
 }

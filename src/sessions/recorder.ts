@@ -1,6 +1,7 @@
 /** Writes a run into the store while it happens, so that a crash at any point leaves a conversation that can go on. */
+import type { AppError } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
-import type { Message, ModelChoice, TurnEvent, Usage } from "../flow.ts";
+import type { Message, ModelChoice, TurnEvent, TurnStatus, Usage } from "../flow.ts";
 import type { NewEntry, NewOutbox, Store } from "../store/store.ts";
 import { type ActiveRun, textOf } from "./desk.ts";
 
@@ -8,9 +9,12 @@ export type RecorderDeps = {
   store: Store;
   clock: Clock;
   run: ActiveRun;
-  /** What goes out for the final text; nothing for a silent one. */
-  rowsFor(text: string): NewOutbox[];
+  /** What goes out at the end. */
+  outgoing(end: Ending): NewOutbox[];
 };
+
+/** How a run ended, as far as its chat has to hear of it. */
+export type Ending = { status: TurnStatus; text: string; error?: AppError };
 
 const hasCalls = (message: Message): boolean =>
   message.blocks.some((block) => block.type === "tool_call");
@@ -28,6 +32,11 @@ export class Recorder {
     if (event.type === "message") return this.message(event);
     if (event.type === "model" && event.note) return this.note("info", event.note);
     if (event.type === "end") return this.end(event);
+  }
+
+  /** Whether the run has said its last word, unless another message follows. */
+  get holdsAnswer(): boolean {
+    return this.held.length > 0;
   }
 
   /** Stores what is held back, before something else is appended behind it. */
@@ -94,7 +103,7 @@ export class Recorder {
       error: error && { code: error.code, message: error.message, hint: error.hint },
       usage: event.usage,
       contextTokens: this.usage && this.usage.input + this.usage.cacheRead + this.usage.cacheWrite,
-      outbox: text ? this.deps.rowsFor(text) : [],
+      outbox: this.deps.outgoing({ status: event.status, text, error }),
     });
     this.held = [];
   }

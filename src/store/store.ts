@@ -9,12 +9,15 @@
 import type {
   Address,
   Inbound,
+  MediaRef,
   Message,
   ModelChoice,
+  Outbound,
   Receipt,
   Route,
   SessionKey,
   Thinking,
+  Trust,
   Usage,
 } from "../flow.ts";
 
@@ -100,6 +103,8 @@ export type TurnRow = {
   leadId?: string;
   inbound: Inbound;
   reply: Address;
+  /** Of its sender, when it was accepted; messages of different trust are never answered together. */
+  trust: Trust;
   acceptedAt: number;
   startedAt?: number;
   endedAt?: number;
@@ -108,10 +113,7 @@ export type TurnRow = {
 
 export type OutboxState = "pending" | "sending" | "delivered" | "unknown" | "dead";
 /** One message on its way out. `key` is unique: putting it twice changes nothing. */
-export type OutboxRow = {
-  key: string;
-  to: Address;
-  text: string;
+export type OutboxRow = NewOutbox & {
   state: OutboxState;
   attempts: number;
   dueAt: number;
@@ -119,7 +121,53 @@ export type OutboxRow = {
   receipt?: Receipt;
   error?: string;
 };
-export type NewOutbox = { key: string; to: Address; text: string };
+export type NewOutbox = {
+  key: string;
+  /** The turn that it answers, if any; `message trace` follows it. */
+  runId?: string;
+  to: Address;
+  /** Markdown; it is put into the channel's own markup when it is sent. */
+  text: string;
+  media?: MediaRef[];
+  buttons?: Outbound["buttons"];
+  silent?: true;
+  edits?: string;
+};
+
+/** Everything that is known of one message, for "why did I get no answer?". */
+export type Trace = {
+  inbound: Inbound;
+  route: Route;
+  acceptedAt: number;
+  turn?: TurnRow;
+  /** The turn that answered it together with others. */
+  lead?: TurnRow;
+  tools: { name: string; at: number; failed: boolean }[];
+  outbox: OutboxRow[];
+};
+export type TraceQuery = {
+  limit: number;
+  /** `inboundId` of the last row seen. */
+  before?: number;
+  channel?: string;
+  /** Only those without a delivered message of ours: dropped, failed, silent, or answered where nothing is sent. */
+  unanswered?: boolean;
+};
+export type TracePage = { rows: (Trace & { inboundId: number })[] };
+
+/** A stranger who has been given a code and waits. */
+export type PairingRow = {
+  channel: string;
+  account: string;
+  /** Canonical id. */
+  sender: string;
+  code: string;
+  /** Names as the platform gave them; for people only. */
+  meta: Record<string, string>;
+  createdAt: number;
+  lastSeenAt: number;
+};
+export type AllowedRow = { channel: string; account: string; sender: string; addedAt: number };
 
 export type SessionPage = { rows: SessionRow[]; total: number };
 export type SessionQuery = {
@@ -147,7 +195,65 @@ export interface Store {
       inbound: Inbound,
       route: Route,
       runId: string,
+      with_?: {
+        /** Values of the channel that must not be stored without the message, nor it without them. */
+        state?: { scope: string; entries: Record<string, unknown> };
+        /** The immediate answer. */
+        outbox?: NewOutbox[];
+      },
     ): Promise<{ turn: TurnRow | undefined; duplicate: boolean }>;
+    /** A message that is stored already, and the decision on it. */
+    find(
+      from: Pick<Address, "channel" | "account">,
+      id: string,
+    ): Promise<{ inbound: Inbound; route: Route; turn: TurnRow | undefined } | undefined>;
+    /**
+     * Puts another text in the place of a message whose turn has not begun, or that is kept as context (and then has no run).
+     * `late`: it was answered or decided otherwise, and nothing changed. Undefined for a message that is not known.
+     */
+    amend(
+      from: Pick<Address, "channel" | "account">,
+      id: string,
+      text: string,
+    ): Promise<{ runId?: string; late: boolean } | undefined>;
+    /**
+     * Messages of a chat that were not for us (`not_mentioned`) since the last turn there, oldest first, at most `limit` of the
+     * newest.
+     */
+    unanswered(chat: Address, limit: number): Promise<{ inbound: Inbound; at: number }[]>;
+    /** Whether a message of this chat, in any of its threads, has become a turn. Looks back a week. */
+    talked(chat: Address): Promise<boolean>;
+    /** `id`: a run, the platform's message id, or the key or platform id of something sent. The newest that fits. */
+    trace(id: string): Promise<Trace | undefined>;
+    /** Newest first. */
+    recent(query: TraceQuery): Promise<TracePage>;
+  };
+  /** Strangers who wait, and those who were let in. */
+  pairing: {
+    /**
+     * The stranger's code; the same one while it lives. `created` is false when there was one already.
+     * With `cap` others waiting at this account the oldest makes room, so that a flood cannot lock out a real person.
+     */
+    request(
+      who: Pick<PairingRow, "channel" | "account" | "sender" | "meta">,
+      at: number,
+      limits: { ttlMs: number; cap: number },
+    ): Promise<{ code: string; created: boolean }>;
+    /** Those who still wait, oldest first. */
+    list(at: number, ttlMs: number, channel?: string): Promise<PairingRow[]>;
+    /** Durable. Lets the sender in; undefined when nobody waits with this code. */
+    approve(
+      code: string,
+      at: number,
+      ttlMs: number,
+      channel?: string,
+    ): Promise<PairingRow | undefined>;
+    dismiss(code: string): Promise<boolean>;
+    /** Everybody who was let in; few. */
+    allowed(): Promise<AllowedRow[]>;
+    /** Durable. Lets a sender in without a code. Throws `bad_request` for what is no person's id. */
+    allow(row: AllowedRow): Promise<void>;
+    revoke(row: Pick<AllowedRow, "channel" | "account" | "sender">): Promise<boolean>;
   };
   turns: {
     get(id: string): Promise<TurnRow | undefined>;
@@ -206,6 +312,8 @@ export interface Store {
     setContextFrom(key: SessionKey, sessionId: string, seq: number): Promise<void>;
     /** New session id, empty transcript, counters at zero; settings stay. The old transcript is kept under its id. */
     reset(key: SessionKey, agentId: string, at: number): Promise<SessionRow>;
+    /** The conversation goes on under another key. False when `from` does not exist or `to` does. */
+    rename(from: SessionKey, to: SessionKey): Promise<boolean>;
     /** Removes the row and, unless `keepTranscript`, its entries. Gives whether there was one. */
     delete(key: SessionKey, keepTranscript: boolean): Promise<boolean>;
   };
@@ -230,6 +338,8 @@ export interface Store {
     giveUp(key: string, state: "dead" | "unknown", error: string): Promise<void>;
     /** Rows left in `sending` by a crash. Read once at start. */
     interrupted(): Promise<OutboxRow[]>;
+    /** Newest first, in any state; `dead` and `unknown` ones are what a person has to look at. */
+    list(query: { limit: number; states?: OutboxState[] }): Promise<OutboxRow[]>;
     get(key: string): Promise<OutboxRow | undefined>;
   };
   /** Small values of one owner (`scope`): snapshots, offsets, generated secrets' hashes. JSON values. */
@@ -237,6 +347,12 @@ export interface Store {
     get<T>(scope: string, key: string): Promise<T | undefined>;
     set(scope: string, key: string, value: unknown): Promise<void>;
     delete(scope: string, key: string): Promise<void>;
+    /** Durable. All of `entries` or none; `undefined` removes. */
+    put(scope: string, entries: Record<string, unknown>): Promise<void>;
+    /** Keys of a scope that begin with `prefix`, in order. */
+    keys(scope: string, prefix: string): Promise<string[]>;
+    /** Removes everything of a scope. Gives whether there was something. */
+    clear(scope: string): Promise<boolean>;
   };
   /** Why new messages are not taken now, in a sentence: the disk is full. Undefined while all is well. Cheap. */
   problem?(): string | undefined;

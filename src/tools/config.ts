@@ -87,6 +87,48 @@ const Exec = z
   .prefault({})
   .meta({ title: "Commands" });
 
+const Message = z
+  .looseObject({
+    allowTargets: names.default([]).meta({
+      title: "Chats that may be written to",
+      description:
+        "`channel:chat`, or `channel:*`. The assistant may send there from every conversation; otherwise only the owner's own conversations reach other chats, and only known ones.",
+    }),
+    crossContext: z
+      .looseObject({
+        allowWithinProvider: z.boolean().default(true).meta({
+          title: "Other chats of the same channel",
+          description: "From the owner's direct message to known chats.",
+        }),
+        allowAcrossProviders: z.boolean().default(false).meta({
+          title: "Chats of other channels",
+          description: "From the owner's direct message to known chats.",
+        }),
+        marker: z
+          .looseObject({
+            enabled: z.boolean().default(true).meta({ title: "Say where it comes from" }),
+            prefix: z.string().default("[from {channel}] ").meta({
+              title: "Before the text",
+              description: "`{channel}` is the channel of the conversation that sends.",
+            }),
+            suffix: z.string().default("").meta({ title: "Behind the text" }),
+          })
+          .prefault({})
+          .meta({ title: "Mark", description: "On messages to other chats.", advanced: true }),
+      })
+      .prefault({})
+      .meta({ title: "Other chats" }),
+    broadcast: z
+      .looseObject({
+        enabled: z.boolean().default(true).meta({ title: "Several chats in one call" }),
+      })
+      .prefault({})
+      .meta({ title: "Broadcast" }),
+  })
+  .prefault({})
+  .meta({ title: "Messages to chats" });
+export type MessageToolConfig = z.output<typeof Message>;
+
 export const ToolsConfig = z
   .looseObject({
     ...policyShape,
@@ -96,6 +138,7 @@ export const ToolsConfig = z
       advanced: true,
     }),
     exec: Exec,
+    message: Message,
   })
   .prefault({})
   .meta({ title: "Tools", group: "tools", order: 50 });

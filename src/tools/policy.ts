@@ -54,6 +54,14 @@ export const SUBAGENT_POLICY: ToolPolicy = {
   ],
 };
 
+/** What people get whom no list names: they may talk, and reach neither files nor commands nor other chats. */
+export const GUEST_POLICY: ToolPolicy = {
+  deny: [
+    ...words("group:fs group:runtime group:messaging group:sessions group:memory"),
+    ...words("group:automation group:nodes group:ui image agents_list"),
+  ],
+};
+
 const ALIASES: Record<string, string> = { bash: "exec", "apply-patch": "apply_patch" };
 
 /** The tool's own name for what a model or a config calls it. */
@@ -166,7 +174,7 @@ const withoutProfile = (policy: ToolPolicy | undefined): ToolPolicy | undefined 
 
 /**
  * The policies of one run in the order in which they narrow: the profile, this provider's profile, everybody's lists, this
- * provider's, the agent's, the agent's for this provider, the group's, the sandbox's, the sub-agent's. The profile and
+ * provider's, the agent's, the agent's for this provider, the group's, the guest's, the sandbox's, the sub-agent's. The profile and
  * `alsoAllow` of an agent replace everybody's.
  */
 export function policiesFor(run: {
@@ -174,6 +182,7 @@ export function policiesFor(run: {
   agent?: PolicyWithProviders;
   model: { provider: string; model: string };
   group?: ToolPolicy;
+  guest?: ToolPolicy;
   sandbox?: ToolPolicy;
   subagent?: ToolPolicy;
 }): (ToolPolicy | undefined)[] {
@@ -191,6 +200,7 @@ export function policiesFor(run: {
     withoutProfile(agent),
     withoutProfile(agentProvider),
     run.group,
+    run.guest,
     run.sandbox,
     run.subagent,
   ];

@@ -10,6 +10,7 @@ import { jsonSchema, type SchemaNode } from "../base/schema.ts";
 import type { ToolResult, ToolSpec } from "../flow.ts";
 import type { Jobs } from "./jobs.ts";
 import { Output } from "./output.ts";
+import type { MessagesPort } from "./reach.ts";
 
 /** What a running tool may touch; filled in app.ts. */
 export interface ToolContext {
@@ -32,6 +33,8 @@ export interface ToolContext {
   readable?: string[];
   /** Only the workspace (and `readable`) can be reached; for senders who are not the owner. */
   workspaceOnly?: boolean;
+  /** Messages to chats; undefined where no network is configured. */
+  messages?: MessagesPort | undefined;
   log: Logger;
 }
 
@@ -58,6 +61,8 @@ export interface Tool<In extends z.ZodObject = z.ZodObject> {
   input: In;
   /** Other spellings of parameters that models use (`file_path` for `path`), renamed before validation. */
   aliases?: Record<string, string>;
+  /** Only offered where a chat network is configured. */
+  needsNetwork?: true;
   /** May throw AppError; its message goes to the model as an error result. */
   run(input: z.output<In>, ctx: ToolContext): Promise<ToolResult>;
 }

@@ -11,7 +11,7 @@ it("deploy-043 every page says in one line that Nix makes the config, and how to
   b.shown("nix-line", async () => {
     b.gateway.nixMode = true;
     const page = await b.open();
-    for (const path of ["", "sessions", "system"]) {
+    for (const path of ["", "sessions", "channels", "messages", "system"]) {
       await page.goto(`${b.gateway.url}${path}`);
       await bar(page).getByText("Read-only: Nix makes the config of this gateway.").waitFor();
     }

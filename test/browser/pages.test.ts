@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 
 import { MAIN } from "../fakes/gateway.ts";
+import { account, trace } from "../fakes/networks.ts";
 import { box, conversation, DESK, noChromium, PHONE, send, useBrowser } from "./browser.ts";
 
 setDefaultTimeout(60_000);
@@ -16,6 +17,38 @@ function talk(key: string, question: string, answer = "An answer."): void {
   session.add({ role: "assistant", content: [{ type: "text", text: answer }] });
 }
 const list = (page: Page) => page.getByRole("main");
+
+/** Networks with everything that can be said of them, and `words` wherever a stranger chose them. */
+function crowd(words: string): void {
+  const { networks } = b.gateway;
+  networks.accounts = {
+    telegram: [
+      account({ self: { id: "1", handle: words }, reconnectAttempts: 2 }),
+      account({ accountId: "off", enabled: false, name: words }),
+    ],
+    whatsapp: [account({ linked: false, connected: false, lastError: words })],
+  };
+  networks.warnings = [
+    { channel: "telegram", accountId: "default", kind: "privacy", message: words, fix: words },
+  ];
+  networks.knock({ id: words, code: "AAAAAAA2", meta: { name: words } });
+  networks.allowed = [{ channel: "telegram", accountId: "default", id: words, addedAt: 1 }];
+  const error = { code: "x", message: words, hint: words };
+  const decision = { kind: "drop" as const, reason: "not_paired", what: words, remedy: words };
+  networks.messages = [
+    trace({
+      id: "bad",
+      text: words,
+      sender: { id: words, name: words },
+      chatId: words,
+      tools: [{ name: words, at: 1, failed: true }],
+      run: { id: "r-bad", state: "failed", attempts: 2, error },
+      answered: false,
+    }),
+    trace({ id: "drop", text: words, run: undefined, outbox: [], answered: false, decision }),
+  ];
+}
+const CROWDED = ["channels", "messages", "messages/r-bad", "messages/drop", "messages/nothing"];
 
 check("conversations are listed newest first, searched, renamed, and paged", async () => {
   for (let i = 1; i <= 60; i++) {
@@ -205,6 +238,8 @@ check("the whole page works by keyboard alone", async () => {
   for (const wanted of [
     "Chat",
     "Conversations",
+    "Channels",
+    "Messages",
     "System",
     "New conversation",
     "Message",
@@ -251,10 +286,12 @@ for (const colorScheme of ["light", "dark"] as const)
     await page.getByRole("group", { name: "It failed." }).waitFor();
     await page.getByRole("button", { name: /Tool exec/ }).click();
     expect(await lowContrast(page)).toEqual([]);
-    for (const path of ["sessions", "system"]) {
+    crowd("Set channels.telegram.botToken");
+    for (const path of ["sessions", "system", ...CROWDED]) {
       await page.goto(b.gateway.url + path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       if (path === "system") await page.getByText("plain line").waitFor();
+      if (path === "channels") await page.getByRole("button", { name: /^Remove/ }).waitFor();
       expect(await lowContrast(page)).toEqual([]);
     }
     const stranger = await b.tab(await b.profile({ colorScheme }));
@@ -280,9 +317,11 @@ check(
     run.tool("t1", "exec", { command: wide }).toolEnd("t1", wide).fail(wide, wide);
     await page.getByRole("button", { name: /Tool exec/ }).click();
     await page.getByRole("button", { name: "Copy details" }).waitFor();
-    for (const path of ["", "sessions", "system", "nowhere"]) {
+    crowd(wide);
+    for (const path of ["", "sessions", "system", "nowhere", ...CROWDED]) {
       if (path) await page.goto(b.gateway.url + path);
       await page.getByRole("heading", { level: 1 }).waitFor();
+      if (path === "channels") await page.getByRole("button", { name: /^Remove/ }).waitFor();
       const found = await page.evaluate(() => ({
         overflow: document.documentElement.scrollWidth - innerWidth,
         tall: document.documentElement.scrollHeight - innerHeight,
@@ -321,7 +360,8 @@ check("the theme can be chosen, and is remembered", async () => {
 async function lowContrast(page: Page): Promise<string[]> {
   // Fading in is not being hard to read.
   await page.evaluate(() =>
-    Promise.all(
+    // One that is taken off the page meanwhile never finishes.
+    Promise.allSettled(
       document
         .getAnimations()
         .filter((a) => a.effect?.getTiming().iterations !== Number.POSITIVE_INFINITY)

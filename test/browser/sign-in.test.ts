@@ -325,7 +325,7 @@ check(
     const needed = [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg))"/g)].map((m) => m[1]!);
     const total = ["/", ...needed].reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0);
     expect(total).toBeGreaterThan(10_000);
-    expect(total).toBeLessThan(50_000);
+    expect(total).toBeLessThan(45_000);
     expect(page.problems).toEqual([]);
   },
 );

@@ -44,6 +44,43 @@ test("the other commands know the original's flags", async () => {
   await has("gateway call", "params url token password timeout expect-final json");
   await has("gateway health", "url token password timeout json");
   await has("gateway status", "url token password timeout probe deep json");
+  await has("channels list", "no-usage json");
+  await has("channels status", "probe timeout json");
+  await has("channels capabilities", "channel account target timeout json");
+  await has("channels resolve", "channel account kind json");
+  await has("channels logs", "channel lines json");
+  await has("channels add", "channel account name token token-file bot-token auth-dir use-env");
+  await has("channels remove", "channel account delete");
+  await has("channels login", "channel account verbose");
+  await has("channels logout", "channel account");
+  await has("pairing list", "channel json");
+  await has("pairing approve", "channel notify");
+  const base = "channel account json dry-run verbose";
+  const send = "target message media buttons reply-to thread-id gif-playback silent";
+  await has("message send", `${base} ${send}`);
+  await has("message broadcast", `${base} targets message media`);
+  await has(
+    "message poll",
+    `${base} target poll-question poll-option poll-multi poll-duration-hours message`,
+  );
+  await has(
+    "message react",
+    `${base} target message-id emoji remove participant from-me target-author target-author-uuid`,
+  );
+  await has("message reactions", `${base} target message-id limit`);
+  await has("message read", `${base} target limit before after around include-thread`);
+  await has("message edit", `${base} target message-id message thread-id`);
+  await has("message delete", `${base} target message-id`);
+  await has("message pin", `${base} target message-id`);
+  await has("message unpin", `${base} target message-id`);
+  await has("message pins", `${base} target limit`);
+  await has("message permissions", `${base} target`);
+  await has("message search", `${base} query guild-id channel-id author-id limit`);
+  await has(
+    "message thread",
+    `${base} thread-name message-id auto-archive-min guild-id channel-id include-archived message media reply-to`,
+  );
+  await has("message sticker", `${base} target sticker-id message`);
   await has("config get", "json");
   await has("config set", "json");
 });
@@ -62,4 +99,7 @@ test("-m and -t are short for --message and --to", async () => {
   const { args } = await load("agent");
   expect(args["message"]).toMatchObject({ alias: "m" });
   expect(args["to"]).toMatchObject({ alias: "t" });
+  const { args: send } = await load("message send");
+  expect(send["message"]).toMatchObject({ alias: "m" });
+  expect(send["target"]).toMatchObject({ alias: "t" });
 });

@@ -59,7 +59,7 @@ for (const name of ["fly-clawdbot.json", "fly-openclaw.json"])
       channels: { discord: { guilds: { YOUR_GUILD_ID: { requireMention: false } } } },
     });
     expect(warnings).toEqual([]);
-    expect(inactive).toEqual(["auth.profiles", "bindings", "channels.discord"]);
+    expect(inactive).toEqual(["auth.profiles"]);
   });
 
 test("exe.dev: port, bind and token; the placeholder is known as one", async () => {

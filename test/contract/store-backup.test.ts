@@ -8,9 +8,11 @@ import { systemClock } from "../../src/base/time.ts";
 import { makeBackup } from "../../src/store/sqlite/backup.ts";
 import { Connection } from "../../src/store/sqlite/database.ts";
 import { openSqlite, type SqliteOptions, type SqliteStore } from "../../src/store/sqlite/index.ts";
-import { MIGRATIONS } from "../../src/store/sqlite/migrations.ts";
+import { APPLICATION_ID, latest, MIGRATIONS } from "../../src/store/sqlite/migrations.ts";
 import { quiet } from "./store-log.ts";
 import { address, inbound, key, said, turnRoute } from "./store.ts";
+
+const NEWEST = latest(MIGRATIONS);
 
 const DAY = 86_400_000;
 let folder: string;
@@ -67,7 +69,7 @@ test("a backup holds one moment of the database, whole, while writing goes on", 
   const file = (await making)!;
   expect(during).toBeGreaterThan(3);
   expect(rows(file, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
-  expect(rows(file, "PRAGMA user_version")).toEqual([{ user_version: 1 }]);
+  expect(rows(file, "PRAGMA user_version")).toEqual([{ user_version: NEWEST }]);
   const [{ entries, keys }] = rows(
     file,
     "SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM kv) AS keys",
@@ -206,22 +208,25 @@ test("before the schema changes a copy of the old database is made, and a failin
   await store.kv.set("s", "k", "before");
   await store.close();
   rmSync(join(folder, "backups"), { recursive: true });
-  const broken = { version: 3, sql: "CREATE TABLE half (id INTEGER); SELECT * FROM nowhere;" };
-  const added = { version: 2, sql: "ALTER TABLE kv ADD COLUMN note TEXT;" };
+  const broken = {
+    version: NEWEST + 2,
+    sql: "CREATE TABLE half (id INTEGER); SELECT * FROM nowhere;",
+  };
+  const added = { version: NEWEST + 1, sql: "ALTER TABLE kv ADD COLUMN note TEXT;" };
   const failure = await open({ migrations: [...MIGRATIONS, added, broken] }).then(
     () => undefined,
     (cause: unknown) => cause,
   );
   expect(failure).toMatchObject({ code: "store_failed" });
-  expect(rows(path, "PRAGMA user_version")).toEqual([{ user_version: 1 }]);
+  expect(rows(path, "PRAGMA user_version")).toEqual([{ user_version: NEWEST }]);
   expect(rows(path, "SELECT name FROM sqlite_schema WHERE name = 'half'")).toEqual([]);
   now += 1;
   await open({ migrations: [...MIGRATIONS, added] });
   expect(await store.kv.get<string>("s", "k")).toBe("before");
   const copies = backups().map((name) => join(folder, "backups", name));
   expect(copies.map((file) => rows(file, "PRAGMA user_version")[0])).toEqual([
-    { user_version: 1 },
-    { user_version: 1 },
+    { user_version: NEWEST },
+    { user_version: NEWEST },
   ]);
   await store.close();
 });
@@ -240,4 +245,39 @@ test("on a network share there is no WAL, and a database that had one gives it u
   await store.close();
   await open();
   expect(await store.kv.get<number>("s", "k")).toBe(2);
+});
+
+test("a database of the first version goes on: its messages are the operators', and nothing of it is lost", async () => {
+  await store.close();
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+  rmSync(join(folder, "backups"), { recursive: true, force: true });
+  const old = new Database(path, { create: true });
+  old.run(MIGRATIONS[0]!.sql);
+  old.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+  old.run("PRAGMA user_version = 1");
+  const body = JSON.stringify(inbound("1", "still waiting"));
+  old.run(
+    "INSERT INTO inbound (channel, account, message_id, accepted_at, decision, body) VALUES (?1, ?2, '1', 5, ?3, ?4)",
+    [address.channel, address.account, JSON.stringify(turnRoute()), body],
+  );
+  old.run(
+    `INSERT INTO turns (run_id, inbound_id, agent_id, session_key, state, reply, accepted_at)
+     VALUES ('run-1', 1, 'main', ?1, 'queued', ?2, 5)`,
+    [key("main"), JSON.stringify(address)],
+  );
+  old.run("INSERT INTO outbox (key, chat, body, due_at, created_at) VALUES ('k', 'c', ?1, 1, 1)", [
+    JSON.stringify({ to: address, text: "hi" }),
+  ]);
+  old.close(true);
+  await open({});
+  expect(rows(path, "PRAGMA user_version")).toEqual([{ user_version: NEWEST }]);
+  expect(await store.turns.unfinished()).toMatchObject([
+    { id: "run-1", trust: "owner", inbound: { text: "still waiting" } },
+  ]);
+  expect((await store.inbound.accept(inbound("1"), turnRoute(), "run-2")).duplicate).toBe(true);
+  expect(await store.inbound.trace("run-1")).toMatchObject({ inbound: { id: "1" }, outbox: [] });
+  expect(await store.outbox.due(5, 9)).toMatchObject([{ key: "k", text: "hi", to: address }]);
+  expect(await store.inbound.unanswered(address, 9)).toEqual([]);
+  expect(backups()).toHaveLength(1);
+  await store.close();
 });

@@ -26,6 +26,7 @@ export const turnRoute = (name = "main"): Route => ({
   sessionKey: key(name),
   reply: address,
   matchedBy: "default",
+  trust: "owner",
 });
 
 export const said = (role: Message["role"], text: string, runId?: string): NewEntry => ({

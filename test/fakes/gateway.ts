@@ -8,6 +8,7 @@ import type { Server, ServerWebSocket } from "bun";
 
 import { prepareUi, serveAsset, type Ui } from "../../src/gateway/http/assets.ts";
 import { buildPage } from "../../src/gateway/http/ui.ts";
+import { FakeNetworks, Refusal } from "./networks.ts";
 
 type Json = Record<string, unknown>;
 type Message = Json & { role: string; seq: number; id: string };
@@ -36,6 +37,8 @@ class Session {
   messages: Message[] = [];
   label?: string;
   model?: string;
+  /** Where its last message came from. */
+  channel?: string;
   updatedAt = Date.now();
   runs: Run[] = [];
   constructor(readonly key: string) {}
@@ -223,6 +226,7 @@ export class FakeGateway {
   model = "demo";
   provider = "demo";
   logLines: string[] = [];
+  readonly networks = new FakeNetworks();
   private server: Server<{ seq: number; in: boolean }> | undefined;
   private readonly sockets = new Set<Socket>();
   private readonly known = new Map<string, Run>();
@@ -344,29 +348,54 @@ export class FakeGateway {
       if (call.method === "connect") socket.close(1008, failure.message);
     } else {
       if (call.method === "connect") socket.data.in = true;
-      const payload = this.answer(call.method, call.params);
+      const payload = this.answered(call.method, call.params);
       const cut = this.cutAfter === call.method;
       if (cut) {
         this.cutAfter = undefined;
         socket.terminate();
       }
-      socket.send(
-        JSON.stringify(
-          payload === undefined
-            ? {
-                type: "res",
-                id,
-                ok: false,
-                error: { code: "INVALID_REQUEST", message: `unknown method: ${call.method}` },
-              }
-            : { type: "res", id, ok: true, payload },
-        ),
-      );
+      if (payload instanceof Promise)
+        void payload.then((later) => this.respond(socket, id, call.method, later));
+      else this.respond(socket, id, call.method, payload);
       if (call.method === "chat.send") this.accepted(call.params);
     }
     for (const watcher of this.watchers.splice(0))
       if (watcher.wanted()) watcher.done();
       else this.watchers.push(watcher);
+  }
+
+  private answered(method: string, params: Json): unknown {
+    try {
+      return this.answer(method, params);
+    } catch (cause) {
+      if (cause instanceof Refusal) return cause;
+      throw cause;
+    }
+  }
+
+  private respond(socket: Socket, id: unknown, method: string, payload: unknown): void {
+    const refused =
+      payload === undefined
+        ? new Refusal(`unknown method: ${method}`)
+        : payload instanceof Refusal
+          ? payload
+          : undefined;
+    socket.send(
+      JSON.stringify(
+        refused
+          ? {
+              type: "res",
+              id,
+              ok: false,
+              error: {
+                code: refused.code,
+                message: refused.message,
+                ...(refused.hint && { details: { hint: refused.hint } }),
+              },
+            }
+          : { type: "res", id, ok: true, payload },
+      ),
+    );
   }
 
   private rejects(params: Json): Failure | undefined {
@@ -445,7 +474,7 @@ export class FakeGateway {
           lines: this.logLines.slice(Number(params.cursor ?? 0)),
         };
       default:
-        return undefined;
+        return this.networks.answer(method, params);
     }
   }
 
@@ -531,6 +560,7 @@ export class FakeGateway {
           lastMessagePreview: last?.find((item) => item.type === "text")?.text,
           updatedAt: session.updatedAt,
           model: session.model,
+          channel: session.channel,
         };
       })
       .filter((row) => `${row.key} ${row.label} ${row.derivedTitle}`.toLowerCase().includes(search))

@@ -13,6 +13,7 @@ import { findPaths } from "../../src/base/paths.ts";
 import { systemClock } from "../../src/base/time.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
 import type { MediaRef, ModelEvent } from "../../src/flow.ts";
+import { MediaStore } from "../../src/media/store.ts";
 import { stopTurns } from "../../src/sessions/desk.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import { openJobs } from "../../src/tools/jobs.ts";
@@ -61,6 +62,9 @@ async function open(
     env: () => env,
     config: () => parsed,
     jobs,
+    media: new MediaStore(join(dir, "media")),
+    picture: async ({ mime, data = "" }) => ({ mime, data }),
+    setting: () => ({ guest: false }),
     model: async () => ({
       info: {
         ref: "test/model",
@@ -188,7 +192,11 @@ test("a background command that ended is told with the next message, once", asyn
   expect(words(requests[2]!).split("quiet-otter").length).toBe(2);
 });
 
-const PICTURE: MediaRef = { kind: "image", mime: "image/png", data: "iVBORw0KGgoAAAANSUhEUgAA" };
+const PICTURE: MediaRef & { data: string } = {
+  kind: "image",
+  mime: "image/png",
+  data: "iVBORw0KGgoAAAANSUhEUgAA",
+};
 const refusedWith = (details: object, code: ErrorCode = "provider_rejected"): ModelEvent => ({
   type: "error",
   error: new AppError(code, "Could not process image", { details }),

@@ -1,9 +1,12 @@
 /** The whole pipeline in one process: the real store, lanes and delivery; the agent and the platform are the test's. */
+import { AppError } from "../../src/base/errors.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { systemClock } from "../../src/base/time.ts";
 import { Delivery } from "../../src/delivery/outbox.ts";
-import type { Address, Inbound, Outbound, Receipt, Turn, TurnEvent } from "../../src/flow.ts";
+import type { Target } from "../../src/delivery/target.ts";
+import type { Inbound, Outbound, Receipt, Turn, TurnEvent } from "../../src/flow.ts";
 import { Pipeline, type PipelineDeps } from "../../src/pipeline.ts";
+import { routeFor } from "../../src/router/route.ts";
 import type { ActiveRun } from "../../src/sessions/desk.ts";
 import { Lanes } from "../../src/sessions/lanes.ts";
 import type { QueueMode } from "../../src/sessions/queue.ts";
@@ -16,6 +19,21 @@ export const quiet: Logger = {
   info: () => undefined,
   debug: () => undefined,
   child: () => quiet,
+};
+
+/** Of a channel whose users read the session itself. */
+const transcriptOnly: Target = {
+  limits: { text: 1_000_000 },
+  render: "markdown",
+  transcript: true,
+  tables: "off",
+  chunkMode: "length",
+  replyToMode: "off",
+  retry: { attempts: 1, minDelayMs: 0, maxDelayMs: 0, jitter: 0 },
+  mediaMaxBytes: 1_000,
+};
+const noFiles = (): never => {
+  throw new AppError("not_found", "There are no files here.");
 };
 
 export const noUsage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
@@ -62,7 +80,8 @@ export async function openHouse(options: {
   agent: Agent;
   store?: Store;
   mode?: QueueMode;
-  limit?: (to: Address) => number | undefined;
+  /** Undefined: the transcript is the message, and nothing is sent. */
+  target?: Target;
   send?: (out: Outbound) => Promise<Receipt>;
   deps?: Partial<PipelineDeps>;
 }): Promise<House> {
@@ -74,7 +93,13 @@ export async function openHouse(options: {
     store,
     clock: systemClock,
     log: quiet,
-    limit: options.limit ?? (() => undefined),
+    target: () => options.target ?? transcriptOnly,
+    redact: (text) => text,
+    media: {
+      take: () => noFiles(),
+      web: () => noFiles(),
+      ready: async (ref) => ref,
+    },
     send:
       options.send ??
       (async (out) => {
@@ -101,9 +126,23 @@ export async function openHouse(options: {
     delivery,
     clock: systemClock,
     log: quiet,
-    newId: () => `run-${++counter}`,
-    policy: () => ({ defaultAgentId: "main", mainKey: "main", operatorChannel: "webchat" }),
+    runIdFor: ({ id }) => id,
+    decide: async (message) => ({
+      inbound: message,
+      route: routeFor(message, {
+        defaultAgentId: "main",
+        mainKey: "main",
+        operatorChannel: "webchat",
+      }),
+    }),
     mode: () => options.mode ?? "steer",
+    debounceMs: () => 0,
+    accepted: () => undefined,
+    note: () => undefined,
+    outgoing: (run, { status, text }) =>
+      status === "ok" && text
+        ? delivery.rowsFor({ runId: run.turn.id, to: run.turn.reply, text })
+        : [],
     entries: async (turns, resumed) => (resumed ? [] : turns.map(userEntry)),
     agent: options.agent,
     watch(run, event) {

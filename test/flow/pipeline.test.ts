@@ -4,6 +4,7 @@ import type { Inbound, Message, SessionKey, TurnEvent } from "../../src/flow.ts"
 import { stopTurns } from "../../src/sessions/desk.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import type { Store } from "../../src/store/store.ts";
+import { target } from "./delivery-rig.ts";
 import { type Agent, ended, inbound, openHouse, quiet, said } from "./house.ts";
 
 const MAIN = "agent:main:main" as SessionKey;
@@ -309,10 +310,7 @@ test("when the store fails in the middle, the turn goes on later and nothing is 
 test("an answer to a network leaves through the outbox, cut to its limit, once", async () => {
   const house = await openHouse({
     agent: echo,
-    limit: () => 8,
-    deps: {
-      policy: () => ({ defaultAgentId: "main", mainKey: "main", operatorChannel: "webchat" }),
-    },
+    target: { ...target, limits: { text: 8 } },
   });
   await house.pipeline.receive(inbound("hello"));
   await house.ends(1);
@@ -320,6 +318,6 @@ test("an answer to a network leaves through the outbox, cut to its limit, once",
   expect(events.at(-1)).toBe("end");
   await house.delivery.settled();
   await house.close();
-  expect(house.sent.map((out) => out.text).join("")).toBe("you said hello");
+  expect(house.sent.map((out) => out.text).join(" ")).toBe("you said hello");
   expect(new Set(house.sent.map((out) => out.key)).size).toBe(house.sent.length);
 });

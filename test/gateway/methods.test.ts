@@ -532,8 +532,7 @@ describe("health, status, models, logs", () => {
     expect(first).toMatchObject({
       ok: true,
       defaultAgentId: "main",
-      channels: {},
-      channelOrder: [],
+      channelOrder: ["telegram", "whatsapp", "discord"],
     });
     await rig.store.sessions.ensure("agent:main:health" as SessionKey, "main", 1);
     const { count } = (await client.call("health", {})).sessions;

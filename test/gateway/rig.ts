@@ -23,6 +23,7 @@ import { type GatewayOptions, startGateway } from "../../src/gateway/server.ts";
 import { canonicalKey } from "../../src/protocol/session-key.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import type { Store } from "../../src/store/store.ts";
+import { FakeMessaging } from "./messaging.ts";
 
 export const TOKEN = "correct-horse-battery-staple-42";
 
@@ -64,6 +65,7 @@ export class ScriptedRuns {
       sessionKey,
       reply: inbound.from,
       matchedBy: "client",
+      trust: "owner" as const,
     };
     const { turn, duplicate } = await this.store.inbound.accept(inbound, route, inbound.id);
     if (!duplicate) {
@@ -150,6 +152,7 @@ export async function openRig(
   const store = await openSqlite({ path: ":memory:", log });
   const bus = new Bus<GatewayEvents>();
   const runs = new ScriptedRuns(store, bus);
+  const messaging = new FakeMessaging(store);
   const state = { config: ConfigSchema.parse(file) as Config };
   const model = {
     ref: "demo/demo",
@@ -165,6 +168,7 @@ export async function openRig(
   const ports: GatewayPorts = {
     store,
     runs,
+    messaging,
     models: {
       list: async () => [model],
       defaultRef: async () => model.ref,
@@ -207,6 +211,7 @@ export async function openRig(
     store,
     bus,
     runs,
+    messaging,
     logs,
     state,
     stateDir,

@@ -5,13 +5,17 @@ import pkg from "../../package.json";
 /** Adding one is a decision: a line here that says what it replaces. */
 const ALLOWED: Record<string, string> = {
   "@anthropic-ai/sdk": "the Messages wire and its stream parser",
+  "@whiskeysockets/baileys": "WhatsApp's wire: Noise, Signal sessions, binary stanzas",
   "@preact/signals": "state of the Control UI",
   citty: "argument parsing and help of the command line",
   consola: "log lines on the console",
+  "discord.js": "Discord's gateway and REST, with resume and rate limits",
+  grammy: "Telegram's Bot API, typed",
   hono: "HTTP routing",
   marked: "Markdown parsing in the browser; rendered to Preact nodes, never to HTML text",
   openai: "the Chat Completions and Responses wires and their stream parser",
   preact: "the Control UI",
+  uqr: "QR codes as a matrix, for the terminal and the page",
   zod: "schemas",
   bun: "the runtime and bundler, so that npm alone brings it",
   "bun-types": "types and documentation of Bun",

@@ -6,8 +6,10 @@ import { source } from "./source.ts";
 /** The architecture. Higher may import lower; equals may not import each other. The longest matching prefix wins. */
 const RANK: Record<string, number> = {
   "src/base": 0,
+  "src/message.ts": 0.5,
   "src/flow.ts": 1,
   "src/protocol": 2,
+  "src/media": 2,
   "src/channels": 3,
   "src/providers": 3,
   "src/tools": 3,
@@ -16,6 +18,7 @@ const RANK: Record<string, number> = {
   "src/agent/config.ts": 3,
   "src/sessions/config.ts": 3,
   "src/router/config.ts": 3,
+  "src/router/routes/config.ts": 3,
   "src/config": 4,
   "src/store": 4,
   "src/router": 5,
@@ -23,6 +26,7 @@ const RANK: Record<string, number> = {
   "src/agent": 5,
   "src/delivery": 5,
   "src/pipeline.ts": 6,
+  "src/messaging": 6.5,
   "src/gateway": 7,
   "src/service": 7,
   "src/app.ts": 8,

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { call, connected, RpcError } from "../connection.ts";
 import { type Level, LEVELS, type LogLine, readLine } from "../log-lines.ts";
-import { strings } from "../strings.ts";
+import { systemWords } from "../strings/system.ts";
 import { showError } from "../toasts.ts";
 
 const POLL_MS = 2000;
@@ -69,16 +69,16 @@ export function LogTail() {
   return (
     <section class="card log" aria-labelledby="log">
       <div class="log-head">
-        <h2 id="log">{strings.logs}</h2>
+        <h2 id="log">{systemWords.logs}</h2>
         <input
           type="search"
-          aria-label={strings.logFilter}
-          placeholder={strings.logFilter}
+          aria-label={systemWords.logFilter}
+          placeholder={systemWords.logFilter}
           value={filter.value}
           onInput={(event) => (filter.value = event.currentTarget.value)}
         />
         <select
-          aria-label={strings.logLevel}
+          aria-label={systemWords.logLevel}
           value={level.value}
           onChange={(event) => (level.value = event.currentTarget.value as Level)}
         >
@@ -92,22 +92,22 @@ export function LogTail() {
             checked={follow.value}
             onChange={(event) => (follow.value = event.currentTarget.checked)}
           />
-          {strings.logFollow}
+          {systemWords.logFollow}
         </label>
       </div>
       <div
         ref={box}
         class="log-lines"
         role="region"
-        aria-label={strings.logs}
+        aria-label={systemWords.logs}
         tabIndex={0}
         onScroll={(event) => {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
           follow.value = scrollHeight - scrollTop - clientHeight < 24;
         }}
       >
-        {cut.value && <p class="muted">{strings.logCut}</p>}
-        {shown.length === 0 && <p class="muted">{strings.logEmpty}</p>}
+        {cut.value && <p class="muted">{systemWords.logCut}</p>}
+        {shown.length === 0 && <p class="muted">{systemWords.logEmpty}</p>}
         {shown.map((line) => (
           <div key={line.key} class={`log-line ${line.level}`}>
             <time>{line.at === undefined ? "" : time.format(line.at)}</time>
@@ -121,7 +121,7 @@ export function LogTail() {
       </div>
       {file.value && (
         <p class="muted log-file">
-          {strings.logFile}: <code>{file.value}</code>
+          {systemWords.logFile}: <code>{file.value}</code>
         </p>
       )}
     </section>

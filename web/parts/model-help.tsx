@@ -1,35 +1,39 @@
 import { modelHelpOpen, nixMode } from "../state.ts";
 import { strings } from "../strings.ts";
+import { helpWords } from "../strings/help.ts";
 import { Dialog } from "./dialog.tsx";
 import { CodeBlock } from "./markdown.tsx";
 
 /** How to get a real model, in three ways that each are enough. In Nix mode none of them is a command that would be refused. */
 export function ModelHelp() {
-  if (!modelHelpOpen.value) return null;
   const nix = nixMode.value;
   return (
-    <Dialog title={strings.addModelTitle} close={() => (modelHelpOpen.value = false)} class="help">
-      <p>{strings.addModelIntro}</p>
-      <h3>{strings.addModelKey}</h3>
-      <p>{nix ? strings.nixKeyText : strings.addModelKeyText}</p>
+    <Dialog
+      title={helpWords.addModelTitle}
+      close={() => (modelHelpOpen.value = false)}
+      class="help"
+    >
+      <p>{helpWords.addModelIntro}</p>
+      <h3>{helpWords.addModelKey}</h3>
+      <p>{nix ? helpWords.nixKeyText : helpWords.addModelKeyText}</p>
       <CodeBlock
-        text={nix ? strings.nixKey : strings.addModelKeyCommand}
+        text={nix ? helpWords.nixKey : helpWords.addModelKeyCommand}
         lang={nix ? "nix" : "sh"}
       />
-      <p class="muted">{nix ? strings.nixKeyNote : strings.addModelKeyNote}</p>
-      <h3>{strings.addModelLocal}</h3>
-      <p>{strings.addModelLocalText}</p>
-      <CodeBlock text={strings.addModelLocalCommand} lang="sh" />
-      <h3>{strings.addModelChoose}</h3>
-      <p>{strings.addModelChooseText}</p>
+      <p class="muted">{nix ? helpWords.nixKeyNote : helpWords.addModelKeyNote}</p>
+      <h3>{helpWords.addModelLocal}</h3>
+      <p>{helpWords.addModelLocalText}</p>
+      <CodeBlock text={helpWords.addModelLocalCommand} lang="sh" />
+      <h3>{helpWords.addModelChoose}</h3>
+      <p>{helpWords.addModelChooseText}</p>
       <CodeBlock
-        text={nix ? strings.nixModel : strings.addModelChooseCommand}
+        text={nix ? helpWords.nixModel : helpWords.addModelChooseCommand}
         lang={nix ? "nix" : "sh"}
       />
       {nix ? (
         <>
-          <p>{strings.nixApply}</p>
-          <CodeBlock text={strings.nixApplyCommand} lang="sh" />
+          <p>{helpWords.nixApply}</p>
+          <CodeBlock text={helpWords.nixApplyCommand} lang="sh" />
         </>
       ) : (
         <p class="muted">{strings.fromSource}</p>

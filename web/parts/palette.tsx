@@ -42,6 +42,8 @@ function actions(): Action[] {
     ...here,
     { icon: "chat", name: strings.goTo(strings.chat), run: () => go({ page: "chat" }) },
     { icon: "list", name: strings.goTo(strings.sessions), run: () => go({ page: "sessions" }) },
+    { icon: "channels", name: strings.goTo(strings.channels), run: () => go({ page: "channels" }) },
+    { icon: "inbox", name: strings.goTo(strings.messages), run: () => go({ page: "messages" }) },
     { icon: "system", name: strings.goTo(strings.system), run: () => go({ page: "system" }) },
     { icon: "bulb", name: strings.addModel, run: () => (modelHelpOpen.value = true) },
     { icon: "sun", name: strings.themeTo(strings.themeLight), run: () => setTheme("light") },

@@ -2,12 +2,23 @@ import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 
 import { deleteSession, mainKey, renameSession, resetSession, sessionOf } from "../state.ts";
-import { strings } from "../strings.ts";
+import { nameOfChannel, strings } from "../strings.ts";
+import type { SessionItem } from "../wire.ts";
 import { Dialog } from "./dialog.tsx";
 import { IconButton } from "./icon-button.tsx";
 
+/** The channel of signed-in clients. */
+const HERE = "webchat";
+
 /** The key of the conversation that is being renamed. */
 export const renaming = signal<string | undefined>(undefined);
+
+/** The network that a conversation is on; nothing for those of this page. */
+export function Where({ item }: { item: SessionItem | undefined }) {
+  const channel = item?.channel;
+  if (!channel || channel === HERE) return null;
+  return <small class="where">{nameOfChannel(channel)}</small>;
+}
 
 /** Rename, start again, delete; each takes effect without asking and can be undone for five seconds. */
 export function SessionActions({ sessionKey, title }: { sessionKey: string; title: string }) {

@@ -1,5 +1,6 @@
 import { setTheme, theme } from "../state.ts";
 import { strings } from "../strings.ts";
+import { systemWords } from "../strings/system.ts";
 import { Icon } from "./icons.tsx";
 
 const CHOICES = [
@@ -11,7 +12,7 @@ const CHOICES = [
 /** Light, dark, or as the system says. */
 export function ThemeSwitch() {
   return (
-    <div class="segments" role="radiogroup" aria-label={strings.theme}>
+    <div class="segments" role="radiogroup" aria-label={systemWords.theme}>
       {CHOICES.map(([value, icon, name]) => (
         <label key={value} title={name}>
           <input

@@ -9,7 +9,7 @@ import { useFollow } from "../parts/follow.ts";
 import { Icon, Mark } from "../parts/icons.tsx";
 import { PageView, QueuedView, RowView, UnsentView } from "../parts/message.tsx";
 import { usePointed } from "../parts/pointed.ts";
-import { SessionActions } from "../parts/session-actions.tsx";
+import { SessionActions, Where } from "../parts/session-actions.tsx";
 import type { Page, Row } from "../rows.ts";
 import { isDemo, modelHelpOpen, modelOf, sessionOf, threadOf, titleOf } from "../state.ts";
 import { strings } from "../strings.ts";
@@ -18,7 +18,8 @@ import { announcement } from "../toasts.ts";
 
 export default function Chat({ sessionKey }: { sessionKey: string }) {
   const thread = threadOf(sessionKey);
-  const title = titleOf(sessionOf(sessionKey), sessionKey);
+  const session = sessionOf(sessionKey);
+  const title = titleOf(session, sessionKey);
   useEffect(() => {
     if (connected.value) void thread.load();
   }, [thread]);
@@ -33,6 +34,7 @@ export default function Chat({ sessionKey }: { sessionKey: string }) {
     <section class="chat" aria-label={strings.chat}>
       <header class="head">
         <h1 dir="auto">{title}</h1>
+        <Where item={session} />
         <SessionActions sessionKey={sessionKey} title={title} />
       </header>
       <Scroll thread={thread} />

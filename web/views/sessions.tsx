@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { Icon } from "../parts/icons.tsx";
 import { RouteLink } from "../parts/link.tsx";
-import { SessionActions } from "../parts/session-actions.tsx";
+import { SessionActions, Where } from "../parts/session-actions.tsx";
 import { useNow } from "../parts/status.tsx";
 import { withoutMarks } from "../rows.ts";
 import {
@@ -65,6 +65,7 @@ export default function Sessions() {
                   class="when"
                   title={item.updatedAt === null ? undefined : fullTime(item.updatedAt)}
                 >
+                  <Where item={item} />
                   {item.updatedAt === null ? strings.never : ago(item.updatedAt, now)}
                 </span>
                 <SessionActions sessionKey={item.key} title={title} />

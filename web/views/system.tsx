@@ -4,11 +4,13 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { call, connected, hello, RpcError, signOut } from "../connection.ts";
+import { Fact } from "../parts/fact.tsx";
 import { LogTail } from "../parts/log-tail.tsx";
 import { Status, useNow } from "../parts/status.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { healthAt, modelHelpOpen, models } from "../state.ts";
 import { ago, fullTime, strings } from "../strings.ts";
+import { systemWords } from "../strings/system.ts";
 import { showError } from "../toasts.ts";
 
 type Facts = {
@@ -55,7 +57,7 @@ export default function System() {
     }
   };
   useEffect(() => {
-    document.title = `${strings.systemTitle} · ${strings.product}`;
+    document.title = `${systemWords.systemTitle} · ${strings.product}`;
   }, []);
   const online = connected.value;
   useEffect(() => void load(false), [online, healthAt.value]);
@@ -64,14 +66,14 @@ export default function System() {
   return (
     <section class="page-view" aria-labelledby="title">
       <header class="page-head">
-        <h1 id="title">{strings.systemTitle}</h1>
+        <h1 id="title">{systemWords.systemTitle}</h1>
       </header>
       <div class="cards">
         <Card
-          title={strings.health}
+          title={systemWords.health}
           foot={
             <button type="button" class="button" disabled={!online} onClick={() => void load(true)}>
-              {strings.checkAgain}
+              {systemWords.checkAgain}
             </button>
           }
         >
@@ -79,18 +81,18 @@ export default function System() {
             {known && (
               <span class="status">
                 <span class={`dot ${!online ? "bad" : known.ok ? "good" : "bad"}`} />
-                {!online ? strings.offline : known.ok ? strings.healthy : strings.unhealthy}
+                {!online ? strings.offline : known.ok ? systemWords.healthy : systemWords.unhealthy}
               </span>
             )}
           </Fact>
-          <Fact name={strings.checkedAt}>{known && ago(known.at, now)}</Fact>
-          <Fact name={strings.uptime}>{known?.startedAt && fullTime(known.startedAt)}</Fact>
-          <Fact name={strings.conversations}>{known?.conversations?.toLocaleString()}</Fact>
-          <Fact name={strings.unfinished}>{known?.unfinished?.toLocaleString()}</Fact>
-          <Fact name={strings.outgoing}>{known?.outgoing?.toLocaleString()}</Fact>
+          <Fact name={systemWords.checkedAt}>{known && ago(known.at, now)}</Fact>
+          <Fact name={systemWords.uptime}>{known?.startedAt && fullTime(known.startedAt)}</Fact>
+          <Fact name={systemWords.conversations}>{known?.conversations?.toLocaleString()}</Fact>
+          <Fact name={systemWords.unfinished}>{known?.unfinished?.toLocaleString()}</Fact>
+          <Fact name={systemWords.outgoing}>{known?.outgoing?.toLocaleString()}</Fact>
         </Card>
         <Card
-          title={strings.connection}
+          title={systemWords.connection}
           foot={
             <button type="button" class="button" onClick={signOut}>
               {strings.signOut}
@@ -100,21 +102,21 @@ export default function System() {
           <Fact name={strings.status}>
             <Status />
           </Fact>
-          <Fact name={strings.address}>{location.host}</Fact>
-          <Fact name={strings.host}>{server?.host}</Fact>
-          <Fact name={strings.version}>{known?.version ?? server?.version}</Fact>
-          <Fact name={strings.protocol}>{hello.value?.protocol}</Fact>
+          <Fact name={systemWords.address}>{location.host}</Fact>
+          <Fact name={systemWords.host}>{server?.host}</Fact>
+          <Fact name={systemWords.version}>{known?.version ?? server?.version}</Fact>
+          <Fact name={systemWords.protocol}>{hello.value?.protocol}</Fact>
         </Card>
         <Card
-          title={strings.models}
+          title={systemWords.models}
           foot={
             <button type="button" class="button" onClick={() => (modelHelpOpen.value = true)}>
               {strings.addModel}
             </button>
           }
         >
-          <Fact name={strings.answersWith}>{known?.defaultModel}</Fact>
-          <Fact name={strings.available}>{models.value.length || undefined}</Fact>
+          <Fact name={systemWords.answersWith}>{known?.defaultModel}</Fact>
+          <Fact name={systemWords.available}>{models.value.length || undefined}</Fact>
           {models.value.length > 0 && (
             <ul class="model-list">
               {models.value.slice(0, 100).map((model) => (
@@ -126,10 +128,12 @@ export default function System() {
             </ul>
           )}
         </Card>
-        <Card title={strings.appearance}>
+        <Card title={systemWords.appearance}>
           <ThemeSwitch />
-          <Fact name={strings.stateDir}>{known?.stateDir && <code>{known.stateDir}</code>}</Fact>
-          <Fact name={strings.configPath}>
+          <Fact name={systemWords.stateDir}>
+            {known?.stateDir && <code>{known.stateDir}</code>}
+          </Fact>
+          <Fact name={systemWords.configPath}>
             {known?.configPath && <code>{known.configPath}</code>}
           </Fact>
         </Card>
@@ -156,12 +160,3 @@ function Card({
     </section>
   );
 }
-
-/** Nothing is shown for what is not known. */
-const Fact = ({ name, children }: { name: string; children: ComponentChildren }) =>
-  children === undefined || children === null || children === false || children === "" ? null : (
-    <div class="fact">
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );

@@ -63,7 +63,13 @@ export const doctor = command({
 async function runningGateway(cli: Cli): Promise<Running | undefined> {
   try {
     const wish = { timeout: String(PATIENCE_MS) };
-    return await withGateway(cli, wish, async ({ hello }) => ({ version: hello.server.version }));
+    return await withGateway(cli, wish, async ({ hello, client, timeoutMs }) => {
+      const { version } = hello.server;
+      // An older gateway has no such method; its channels are then judged by the config alone.
+      if (!hello.features.methods.includes("channels.status")) return { version };
+      const { warnings } = await client.call("channels.status", {}, { timeoutMs });
+      return { version, channelWarnings: warnings };
+    });
   } catch (cause) {
     if (cause instanceof AppError) return undefined;
     throw cause;

@@ -1,5 +1,6 @@
 /** `gateway`: runs the gateway in this terminal until a signal or a failure ends it. */
 import { AppError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import { platformPort } from "../../base/platform.ts";
 import { GATEWAY_PORT } from "../../gateway/config.ts";
 import type { GatewayFlags } from "../../gateway/flags.ts";
@@ -11,6 +12,7 @@ import { dropRoot } from "../drop-root.ts";
 import { hideSecrets } from "../hide-secret.ts";
 import { freePort } from "../port-force.ts";
 import { runUntilStopped } from "../signals.ts";
+import { catchStray } from "../stray.ts";
 
 const ARGS = {
   port: {
@@ -84,9 +86,16 @@ export const run = command({
     if (flags.force) await freePort(await portOf(flags, cli), { say: (line) => out.error(line) });
     if (env.serviceMarker === "launchd")
       await (await PARTS.launchdLog()).keepLaunchdLogSmall(paths.stateDir);
+    let running: { log: Logger } | undefined;
+    catchStray({
+      log: () => running?.log,
+      // As an end by a signal: nothing that was accepted is lost.
+      giveUp: () => process.kill(process.pid, "SIGTERM"),
+    });
     return runUntilStopped(async () => {
       const { startApp } = await PARTS.app();
       const app = await startApp({ env, paths, flags });
+      running = app;
       // The executable is built to start in the interpreter; from here on code runs often enough to be compiled.
       Bun.unsafe.setJITPolicy(1);
       return app;

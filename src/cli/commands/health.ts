@@ -1,11 +1,25 @@
 /** `health` and `gateway health`: the running gateway's own summary. */
 import { readLock } from "../../base/lock.ts";
 import { formatAge } from "../../base/time.ts";
+import { nameOf } from "../../channels/summary.ts";
 import type { Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import { safeText } from "../out.ts";
 import { type Target, timeoutOf, type Wish, withGateway } from "../rpc.ts";
 
+type ChannelCard = {
+  configured?: boolean;
+  linked?: boolean;
+  authAgeMs?: number | null;
+  running?: boolean;
+  connected?: boolean;
+  lastError?: string | null;
+  accountId?: string;
+  accounts?: Record<
+    string,
+    { roundTripMs?: number | null; self?: Record<string, unknown> | null } | undefined
+  >;
+};
 /** The parts of a health summary that are printed; older and newer gateways may leave any of them out. */
 type Summary = {
   ok?: boolean;
@@ -15,7 +29,7 @@ type Summary = {
   failing?: string[];
   channelOrder?: string[];
   channelLabels?: Record<string, string>;
-  channels?: Record<string, { configured?: boolean; linked?: boolean; authAgeMs?: number | null }>;
+  channels?: Record<string, ChannelCard>;
   agents?: {
     agentId: string;
     isDefault?: boolean;
@@ -97,10 +111,8 @@ function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
   out.line(safeText(`Gateway is listening on ${where}`));
   for (const problem of summary.problems ?? []) out.line(safeText(problem));
   for (const id of summary.channelOrder ?? []) {
-    const channel = summary.channels?.[id];
-    const age = channel?.authAgeMs ? ` (auth age ${formatAge(channel.authAgeMs)})` : "";
-    const text = channel?.linked ? `linked${age}` : channel?.configured ? "configured" : undefined;
-    out.line(`${summary.channelLabels?.[id] ?? id}: ${text ?? "not configured"}`);
+    const text = channelText(summary.channels?.[id] ?? {});
+    out.line(safeText(`${summary.channelLabels?.[id] ?? id}: ${text}`));
   }
   const agents = summary.agents ?? [];
   const names = agents.map((agent) => agent.agentId + (agent.isDefault ? " (default)" : ""));
@@ -111,4 +123,21 @@ function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
     for (const { key, age } of sessions.recent)
       out.line(`- ${key} (${age === null ? "unknown" : `${formatAge(age)} ago`})`);
   }
+}
+
+/** `ok (@bot) (123ms)`, `linked`, `failed - why`, in the original's words. */
+function channelText(channel: ChannelCard): string {
+  const { linked, configured, connected, running, lastError, authAgeMs } = channel;
+  const account = channel.accounts?.[channel.accountId ?? ""];
+  const name = account?.self && nameOf(account.self);
+  const ms = account?.roundTripMs;
+  const who = name ? ` (${name})` : "";
+  const age = authAgeMs ? ` (auth age ${formatAge(authAgeMs)})` : "";
+  if (connected)
+    return `${linked ? `linked${age}` : "ok"}${who}${typeof ms === "number" ? ` (${Math.round(ms)}ms)` : ""}`;
+  if (linked === false && channel.accounts && Object.keys(channel.accounts).length > 0)
+    return "not linked";
+  if (!configured) return "not configured";
+  if (lastError) return `failed - ${lastError}`;
+  return running ? "connecting" : linked ? `linked${age}` : "configured";
 }

@@ -75,6 +75,16 @@ async function fileSource({ env, paths }: Cli): Promise<Source> {
   };
 }
 
+/** The file that the gateway writes to, or did. Throws not_found when it never wrote one. */
+export async function logFileOf({ env, paths }: Cli): Promise<string> {
+  const { loadSettings } = await PARTS.settings();
+  const path = (await loadSettings(env, paths)).config?.logging.file ?? newestLog(paths.logDir);
+  if (path && existsSync(path)) return path;
+  throw new AppError("not_found", `There is no log file yet in ${paths.logDir}.`, {
+    hint: "The gateway makes one when it starts.",
+  });
+}
+
 /** The newest dated file: after midnight it is another one. */
 function newestLog(dir: string): string | undefined {
   if (!existsSync(dir)) return undefined;

@@ -149,6 +149,7 @@ function overview(
       : []),
     ["Config", `${paths.configPath} (${file}${env.nixMode ? ", made by Nix" : ""})`],
     ["Model", remote?.defaultModel ?? "unknown while the gateway is down"],
+    ...(remote?.channelSummary ?? []).map((line): [string, string] => ["Channel", line]),
     ["Sessions", String(sessionCount)],
     ...(all
       ? ([

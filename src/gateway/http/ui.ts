@@ -28,10 +28,37 @@ const plainPath = (path: string): string =>
   path.replace(/^.*[/\\]\$bunfs\/root\//, "").replace(/^\.?\//, "");
 
 /** The page in `web/`. */
-export const embeddedUi: UiSource = () =>
+export const embeddedUi: UiSource = async () =>
   isManifest(index)
-    ? fromBinary(index)
+    ? preloaded(await fromBinary(index))
     : buildPage(join(import.meta.dir, "../../../web/index.html"));
+
+const SCRIPT = /<script type="module"[^>]*\ssrc="(?:\.?\/)?([^"]+)"[^>]*><\/script>/;
+/** What a script needs before it runs; an import that comes later is a call. */
+const STATIC_IMPORT = /\b(?:import|export)\s*(?:[\w$*\s{},]*?\bfrom\s*)?"\.?\/([^"]+\.js)"/g;
+
+/**
+ * The bundler names the parts of a script in the page, so that they are all fetched at once, but not inside a compiled binary.
+ * Adds what is missing there. Pure.
+ */
+export function preloaded(files: UiFile[]): UiFile[] {
+  const text = (file: UiFile) => new TextDecoder().decode(file.bytes);
+  return files.map((file) => {
+    const html = file.entry ? text(file) : "";
+    const [tag, script] = SCRIPT.exec(html) ?? [];
+    if (!tag) return file;
+    const parts = new Set([script!]);
+    for (const part of parts) {
+      const found = files.find(({ path }) => path === part);
+      for (const [, name] of found ? text(found).matchAll(STATIC_IMPORT) : []) parts.add(name!);
+    }
+    parts.delete(script!);
+    const links = [...parts]
+      .filter((name) => files.some(({ path }) => path === name) && !html.includes(name))
+      .map((name) => `<link rel="modulepreload" crossorigin href="./${name}">`);
+    return { ...file, bytes: new TextEncoder().encode(html.replace(tag, tag + links.join(""))) };
+  });
+}
 
 const fromBinary = (manifest: Manifest): Promise<UiFile[]> =>
   Promise.all(
@@ -52,6 +79,8 @@ export async function buildPage(path: string): Promise<UiFile[]> {
     entrypoints: [path],
     splitting: true,
     minify: true,
+    // As in the binary: without it every element carries what only a debugger wants.
+    jsx: { runtime: "automatic", importSource: "preact", development: false },
     throw: false,
   });
   if (!built.success)

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { AppError, type ErrorCode, ERRORS } from "../../base/errors.ts";
-import { CHANNELS } from "../../channels/registry.ts";
+import { NETWORK_IDS, OPERATOR_CHANNEL } from "../../channels/registry.ts";
 import type { SessionKey } from "../../flow.ts";
 import { parseKey, sessionKey as keyOfAgent } from "../../protocol/session-key.ts";
 import { Attachments, readAttachments } from "../attachments.ts";
@@ -59,7 +59,9 @@ async function sessionFor(
       `There is no agent "${params.agentId}". Agents: ${agentIds(config, defaultAgentId).join(", ")}.`,
     );
   const channels = [params.channel, params.replyChannel].filter((c): c is string => !!c);
-  const strange = channels.find((c) => c !== "last" && !Object.hasOwn(CHANNELS, c.toLowerCase()));
+  const strange = channels.find(
+    (c) => c !== "last" && ![OPERATOR_CHANNEL, ...NETWORK_IDS].includes(c.toLowerCase()),
+  );
   if (strange) throw invalid(`unknown channel: ${strange}`);
   if (params.sessionKey) {
     const key = keyOf(params.sessionKey, config, agentId ?? defaultAgentId);

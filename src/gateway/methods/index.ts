@@ -1,10 +1,13 @@
 /** Every method of the gateway. The keys are the names on the wire; the order is that of hello-ok's feature list. */
 import { agent } from "./agent.ts";
+import { channels } from "./channels.ts";
 import { chat } from "./chat.ts";
 import { config } from "./config.ts";
 import { health } from "./health.ts";
 import { logs } from "./logs.ts";
+import { messages } from "./messages.ts";
 import { models } from "./models.ts";
+import { pairing } from "./pairing.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 import { system } from "./system.ts";
@@ -13,11 +16,14 @@ export const methods = {
   ...health,
   ...logs,
   ...status,
+  ...channels,
+  ...pairing,
   ...config,
   ...models,
   ...sessions,
   ...system,
   ...agent,
   ...chat,
+  ...messages,
 };
 export type Methods = typeof methods;

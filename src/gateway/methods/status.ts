@@ -1,9 +1,12 @@
 /** What `clawdbot status` prints: model, sessions, and how full their context is. */
 import { z } from "zod";
 
+import { NETWORKS } from "../../channels/registry.ts";
+import { lineOf } from "../../channels/summary.ts";
 import type { SessionRow } from "../../store/store.ts";
 import { method, type MethodContext } from "../method.ts";
 import { agentIds, listRow } from "../session-rows.ts";
+import { lookAtChannels } from "./channel-look.ts";
 import { defaultsOf } from "./sessions.ts";
 
 const RECENT = 10;
@@ -41,6 +44,25 @@ async function byAgent(ctx: MethodContext) {
   return out;
 }
 
+/** A line per account, and the channel that is linked to a phone, if there is one. */
+async function channelParts(ctx: MethodContext) {
+  const looks = await lookAtChannels(ctx.messaging, { now: () => ctx.gateway.now() });
+  const linked = looks.find(({ setup, accounts }) => setup.login && accounts.length > 0);
+  return {
+    ...(linked && {
+      linkChannel: {
+        id: linked.id,
+        label: NETWORKS[linked.id].label,
+        linked: linked.card.linked === true,
+        authAgeMs: null,
+      },
+    }),
+    channelSummary: looks.flatMap(({ id, accounts }) =>
+      accounts.map((account) => lineOf(id, account)),
+    ),
+  };
+}
+
 export const status = {
   status: method({
     doc: "State of the gateway, its model and its sessions.",
@@ -75,7 +97,7 @@ export const status = {
             everyMs: null,
           })),
         },
-        channelSummary: [],
+        ...(await channelParts(ctx)),
         queuedSystemEvents: [],
         sessions: {
           paths: [STORE_PATH],

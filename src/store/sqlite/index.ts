@@ -11,6 +11,7 @@ import { inboundCalls } from "./inbound.ts";
 import { kvCalls } from "./kv.ts";
 import { migrate, type Migration, MIGRATIONS } from "./migrations.ts";
 import { outboxCalls } from "./outbox.ts";
+import { pairingCalls } from "./pairing.ts";
 import { KEEP_MS, pruneStep } from "./prune.ts";
 import { openOrRecover, type Recovery } from "./recovery.ts";
 import { sessionCalls } from "./sessions.ts";
@@ -153,6 +154,7 @@ function storeOn(
     transcript: transcriptCalls(connection, units),
     sessions: sessionCalls(connection, units),
     outbox: outboxCalls(connection, units, unreadable("outbox")),
+    pairing: pairingCalls(connection, units),
     kv: kvCalls(connection, units),
 
     problem: () => space?.problem(),

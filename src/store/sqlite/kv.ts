@@ -5,6 +5,25 @@ import type { Units } from "./commit.ts";
 import type { Connection } from "./database.ts";
 import { parseJson, toJson } from "./rows.ts";
 
+/** Inside a unit. */
+export function putValues(
+  connection: Connection,
+  scope: string,
+  entries: Record<string, unknown>,
+): void {
+  for (const [key, value] of Object.entries(entries))
+    if (value === undefined)
+      connection.run("DELETE FROM kv WHERE scope = ?1 AND key = ?2", scope, key);
+    else
+      connection.run(
+        `INSERT INTO kv (scope, key, value) VALUES (?1, ?2, ?3)
+         ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value`,
+        scope,
+        key,
+        toJson(value),
+      );
+}
+
 export const kvCalls = (connection: Connection, units: Units): Store["kv"] => ({
   get<T>(scope: string, key: string): Promise<T | undefined> {
     return units.read(() => {
@@ -24,14 +43,30 @@ export const kvCalls = (connection: Connection, units: Units): Store["kv"] => ({
 
   set(scope, key, value) {
     return units.write(false, () => {
-      connection.run(
-        `INSERT INTO kv (scope, key, value) VALUES (?1, ?2, ?3)
-         ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value`,
-        scope,
-        key,
-        toJson(value),
-      );
+      // `undefined` would remove it, which is `delete`.
+      toJson(value);
+      putValues(connection, scope, { [key]: value });
     });
+  },
+
+  put(scope, entries) {
+    return units.write(true, () => putValues(connection, scope, entries));
+  },
+
+  keys(scope, prefix) {
+    return units.read(() =>
+      connection
+        .all<{ key: string }>(
+          "SELECT key FROM kv WHERE scope = ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2 ORDER BY key",
+          scope,
+          prefix,
+        )
+        .map(({ key }) => key),
+    );
+  },
+
+  clear(scope) {
+    return units.write(true, () => connection.run("DELETE FROM kv WHERE scope = ?1", scope) > 0);
   },
 
   delete(scope, key) {

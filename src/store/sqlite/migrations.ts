@@ -5,10 +5,14 @@
 import { AppError } from "../../base/errors.ts";
 import type { Connection } from "./database.ts";
 import start from "./migrations/0001-start.sql" with { type: "text" };
+import channels from "./migrations/0002-channels.sql" with { type: "text" };
 
 export type Migration = { version: number; sql: string };
 
-export const MIGRATIONS: Migration[] = [{ version: 1, sql: start }];
+export const MIGRATIONS: Migration[] = [
+  { version: 1, sql: start },
+  { version: 2, sql: channels },
+];
 
 /** Marks the file as ours ("claw"), so that another program's database is never taken for a damaged one of ours. */
 export const APPLICATION_ID = 0x636c6177;
@@ -22,6 +26,8 @@ export const TABLES = [
   "sessions",
   "outbox",
   "kv",
+  "pairing",
+  "allowed",
 ] as const;
 
 export const latest = (steps: Migration[]): number => steps.at(-1)?.version ?? 0;

@@ -7,21 +7,23 @@ import { type OutboxRecord, outboxRow, toJson } from "./rows.ts";
 
 /** Inside a unit. A key that is there already stays as it is. */
 export function putOutbox(connection: Connection, rows: NewOutbox[], at: number): void {
-  for (const row of rows)
+  for (const { key, runId, ...body } of rows)
     connection.run(
-      "INSERT OR IGNORE INTO outbox (key, chat, body, due_at, created_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-      row.key,
-      chatOf(row.to),
-      toJson({ to: row.to, text: row.text }),
+      "INSERT OR IGNORE INTO outbox (key, run_id, chat, body, due_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+      key,
+      runId ?? null,
+      chatOf(body.to),
+      toJson(body),
       at,
     );
 }
 
-/** Ids never hold a line break. */
-const chatOf = ({ channel, account, chatId, threadId = "" }: Address): string =>
+/** Channel, account, chat and thread as one word. Ids never hold a line break. */
+export const chatOf = ({ channel, account, chatId, threadId = "" }: Address): string =>
   [channel, account, chatId, threadId].join("\n");
 
-const COLUMNS = "key, body, state, attempts, due_at, created_at, receipt, error";
+export const OUTBOX_COLUMNS =
+  "key, run_id, body, state, attempts, due_at, created_at, receipt, error";
 
 export function outboxCalls(
   connection: Connection,
@@ -45,7 +47,7 @@ export function outboxCalls(
 
     due(now, limit) {
       return read(
-        `SELECT ${COLUMNS} FROM outbox WHERE state = 'pending' AND due_at <= ?1 AND NOT EXISTS (
+        `SELECT ${OUTBOX_COLUMNS} FROM outbox WHERE state = 'pending' AND due_at <= ?1 AND NOT EXISTS (
            SELECT 1 FROM outbox AS before WHERE before.chat = outbox.chat AND before.id < outbox.id
              AND before.state IN ('pending', 'sending') AND (before.state = 'sending' OR before.due_at > ?1)
          ) ORDER BY id LIMIT ?2`,
@@ -98,11 +100,21 @@ export function outboxCalls(
     },
 
     interrupted() {
-      return read(`SELECT ${COLUMNS} FROM outbox WHERE state = 'sending' ORDER BY id`);
+      return read(`SELECT ${OUTBOX_COLUMNS} FROM outbox WHERE state = 'sending' ORDER BY id`);
+    },
+
+    list({ limit, states }) {
+      const chosen = states?.length
+        ? `WHERE state IN (${states.map((s) => `'${s}'`).join(", ")})`
+        : "";
+      return read(
+        `SELECT ${OUTBOX_COLUMNS} FROM outbox ${chosen} ORDER BY id DESC LIMIT ?1`,
+        limit,
+      );
     },
 
     async get(key) {
-      return (await read(`SELECT ${COLUMNS} FROM outbox WHERE key = ?1`, key))[0];
+      return (await read(`SELECT ${OUTBOX_COLUMNS} FROM outbox WHERE key = ?1`, key))[0];
     },
   };
 }

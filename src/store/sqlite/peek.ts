@@ -2,19 +2,48 @@
 import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 
-import type { SessionPage } from "../store.ts";
+import type { AllowedRow, OutboxRow, PairingRow, SessionPage, Store } from "../store.ts";
+import type { Units } from "./commit.ts";
+import type { Connection } from "./database.ts";
 import { storeError } from "./failure.ts";
-import { SESSION_COLUMNS, type SessionRecord, sessionRow } from "./rows.ts";
+import { OUTBOX_COLUMNS } from "./outbox.ts";
+import {
+  type OutboxRecord,
+  outboxRow,
+  parseJson,
+  SESSION_COLUMNS,
+  type SessionRecord,
+  sessionRow,
+} from "./rows.ts";
+import { traceCalls } from "./trace.ts";
 
-/** The newest sessions, or none when there is no database yet. Throws `store_failed` for a damaged one. */
-export function peekSessions(
-  path: string,
-  { limit, since = 0 }: { limit: number; since?: number },
-): SessionPage {
-  if (!existsSync(path)) return { rows: [], total: 0 };
+type Look = Pick<Database, "query">;
+
+/** `none` when there is no database yet, or it is of a version before the table. Throws `store_failed` for a damaged one. */
+function peek<T>(path: string, table: string, none: T, look: (db: Look) => T): T {
+  if (!existsSync(path)) return none;
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
+    const there = db
+      .query<{ n: number }, [string]>(
+        "SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND name = ?1",
+      )
+      .get(table);
+    return there?.n ? look(db) : none;
+  } catch (cause) {
+    throw storeError(cause, path);
+  } finally {
+    db?.close();
+  }
+}
+
+/** The newest sessions, or none when there is no database yet. */
+export const peekSessions = (
+  path: string,
+  { limit, since = 0 }: { limit: number; since?: number },
+): SessionPage =>
+  peek<SessionPage>(path, "sessions", { rows: [], total: 0 }, (db) => {
     const where = "WHERE updated_at >= ?1";
     const records = db
       .query<SessionRecord, [number, number]>(
@@ -25,6 +54,65 @@ export function peekSessions(
       .query<{ n: number }, [number]>(`SELECT count(*) AS n FROM sessions ${where}`)
       .get(since)!.n;
     return { rows: records.map(sessionRow), total };
+  });
+
+/** Who waits since `since` or later (epoch ms), and who was let in. */
+export const peekPairing = (
+  path: string,
+  since: number,
+): { requests: PairingRow[]; allowed: AllowedRow[] } =>
+  peek<{ requests: PairingRow[]; allowed: AllowedRow[] }>(
+    path,
+    "pairing",
+    { requests: [], allowed: [] },
+    (db) => ({
+      requests: db
+        .query<Omit<PairingRow, "meta"> & { meta: string }, [number]>(
+          `SELECT channel, account, sender, code, meta, created_at AS createdAt, last_seen_at AS lastSeenAt
+           FROM pairing WHERE created_at > ?1 ORDER BY id`,
+        )
+        .all(since)
+        .map((row) => ({ ...row, meta: parseJson<Record<string, string>>(row.meta) ?? {} })),
+      allowed: db
+        .query<AllowedRow, []>(
+          "SELECT channel, account, sender, added_at AS addedAt FROM allowed ORDER BY id",
+        )
+        .all(),
+    }),
+  );
+
+/** Messages that were given up, newest first, at most `limit`. */
+export const peekTroubled = (path: string, limit: number): OutboxRow[] =>
+  peek<OutboxRow[]>(path, "pairing", [], (db) =>
+    db
+      .query<OutboxRecord, [number]>(
+        `SELECT ${OUTBOX_COLUMNS} FROM outbox WHERE state IN ('dead', 'unknown') ORDER BY id DESC LIMIT ?1`,
+      )
+      .all(limit)
+      .flatMap((record) => outboxRow(record) ?? []),
+  );
+
+type Reads = Pick<Store["inbound"], "trace" | "recent">;
+
+/** The traces of messages; undefined when there is no database yet, or it is of a version before them. */
+export async function peekTraces<T>(
+  path: string,
+  use: (reads: Reads) => Promise<T>,
+): Promise<T | undefined> {
+  if (!existsSync(path)) return undefined;
+  let db: Database | undefined;
+  try {
+    const opened = (db = new Database(path, { readonly: true }));
+    const [table] = opened.query("SELECT 1 FROM sqlite_master WHERE name = 'outbox_run'").all();
+    if (!table) return undefined;
+    // The reading half of a connection; the writing half has nothing to write to here.
+    const connection = {
+      get: (sql: string, ...values: (string | number | null)[]) =>
+        opened.query(sql).get(...values) ?? undefined,
+      all: (sql: string, ...values: (string | number | null)[]) => opened.query(sql).all(...values),
+    } as Pick<Connection, "get" | "all"> as Connection;
+    const units = { read: async (unit: () => unknown) => unit() } as Pick<Units, "read"> as Units;
+    return await use(traceCalls({ connection, units }));
   } catch (cause) {
     throw storeError(cause, path);
   } finally {

@@ -1,10 +1,11 @@
 /** Between database rows and the types of store.ts. Columns that hold JSON are parsed here and nowhere else. */
 import { AppError } from "../../base/errors.ts";
-import type { Address, Block, Inbound, Message, SessionKey } from "../../flow.ts";
+import type { Address, Block, Inbound, Message, SessionKey, Trust } from "../../flow.ts";
 import type {
   Entry,
   EntryBody,
   NewEntry,
+  NewOutbox,
   OutboxRow,
   OutboxState,
   SessionRow,
@@ -37,6 +38,7 @@ export type TurnRecord = {
   session_key: string;
   session_id: string | null;
   state: TurnState;
+  trust: Trust;
   attempts: number;
   lead_id: string | null;
   inbound: string;
@@ -48,8 +50,8 @@ export type TurnRecord = {
 };
 
 /** Every query that feeds `turnRow` starts with this. */
-export const SELECT_TURN = `SELECT t.run_id, t.inbound_id, t.agent_id, t.session_key, t.session_id, t.state, t.attempts,
-  t.lead_id, i.body AS inbound, t.reply, t.accepted_at, t.started_at, t.ended_at, t.error
+export const SELECT_TURN = `SELECT t.run_id, t.inbound_id, t.agent_id, t.session_key, t.session_id, t.state, t.trust,
+  t.attempts, t.lead_id, i.body AS inbound, t.reply, t.accepted_at, t.started_at, t.ended_at, t.error
   FROM turns t JOIN inbound i ON i.id = t.inbound_id`;
 
 /** Undefined when the message that it answers cannot be read any more. */
@@ -67,6 +69,7 @@ export function turnRow(row: TurnRecord): TurnRow | undefined {
     leadId: row.lead_id ?? undefined,
     inbound,
     reply,
+    trust: row.trust,
     acceptedAt: row.accepted_at,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
@@ -135,6 +138,7 @@ export const entryRow = (row: EntryRecord): Entry => ({
 
 export type OutboxRecord = {
   key: string;
+  run_id: string | null;
   body: string;
   state: OutboxState;
   attempts: number;
@@ -145,12 +149,12 @@ export type OutboxRecord = {
 };
 
 export function outboxRow(row: OutboxRecord): OutboxRow | undefined {
-  const body = parseJson<{ to: Address; text: string }>(row.body);
+  const body = parseJson<Omit<NewOutbox, "key" | "runId">>(row.body);
   if (!body) return undefined;
   return {
+    ...body,
     key: row.key,
-    to: body.to,
-    text: body.text,
+    ...(row.run_id !== null && { runId: row.run_id }),
     state: row.state,
     attempts: row.attempts,
     dueAt: row.due_at,

@@ -23,6 +23,7 @@ const JSON_COLUMNS = new Set([
   "settings",
   "value",
   "receipt",
+  "meta",
 ]);
 
 export type Salvage = {

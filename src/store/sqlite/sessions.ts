@@ -178,6 +178,22 @@ export function sessionCalls(connection: Connection, units: Units): Store["sessi
       });
     },
 
+    rename(from, to) {
+      return units.write(true, () => {
+        const taken = connection.get("SELECT 1 AS found FROM sessions WHERE key = ?1", to);
+        if (taken) return false;
+        const moved = connection.run("UPDATE sessions SET key = ?2 WHERE key = ?1", from, to);
+        if (moved === 0) return false;
+        connection.run("UPDATE transcripts SET session_key = ?2 WHERE session_key = ?1", from, to);
+        connection.run(
+          "UPDATE turns SET session_key = ?2 WHERE session_key = ?1 AND ended_at IS NULL",
+          from,
+          to,
+        );
+        return true;
+      });
+    },
+
     delete(key, keepTranscript) {
       return units.write(false, () => {
         const had = connection.run("DELETE FROM sessions WHERE key = ?1", key) > 0;

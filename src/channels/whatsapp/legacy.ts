@@ -1,0 +1,70 @@
+/** The link of an older installation: a folder with one JSON file per key, as Baileys' own file store writes it. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { errnoOf } from "../../base/errors.ts";
+import type { AccountState } from "../channel.ts";
+import { keyName } from "./vault.ts";
+
+/** Longer names first: `sender-key-memory-x` is no `sender-key` called `memory-x`. */
+const TYPES = [
+  "app-state-sync-version",
+  "app-state-sync-key",
+  "sender-key-memory",
+  "sender-key",
+  "identity-key",
+  "device-list",
+  "lid-mapping",
+  "pre-key",
+  "session",
+  "tctoken",
+];
+
+/**
+ * Reads `dir` into the state, in one step, and leaves the files as they are: from then on they are old, since a session that is
+ * used twice from two stores breaks. Gives the number of files; 0 when there is no usable link.
+ */
+export async function importFolder(state: AccountState, dir: string): Promise<number> {
+  const entries: Record<string, unknown> = {};
+  const creds = (await json(join(dir, "creds.json"))) ?? (await json(join(dir, "creds.json.bak")));
+  if (!isLink(creds)) return 0;
+  entries.creds = creds;
+  for (const file of await names(dir)) {
+    const name = file.slice(0, -".json".length);
+    const type = file.endsWith(".json") && TYPES.find((each) => name.startsWith(`${each}-`));
+    const value = type ? await json(join(dir, file)) : undefined;
+    // The file store writes `:` as `-` and `/` as `__`; ids of sessions have neither, those of sender keys have `::`.
+    if (type && value !== undefined && value !== null)
+      entries[keyName(type, idOf(type, name.slice(type.length + 1)))] = value;
+  }
+  await state.put(entries);
+  return Object.keys(entries).length;
+}
+
+const isLink = (creds: unknown): boolean =>
+  typeof creds === "object" &&
+  creds !== null &&
+  "account" in creds &&
+  "me" in creds &&
+  Boolean(creds.account && creds.me);
+
+function idOf(type: string, name: string): string {
+  const id = name.replaceAll("__", "/");
+  // `123-456@g.us--4915--0`: group, person, device.
+  if (type === "sender-key") return id.replace(/--([^-]+)--(\d+)$/, "::$1::$2");
+  return id;
+}
+
+async function names(dir: string): Promise<string[]> {
+  return (await readdir(dir)).sort();
+}
+
+/** Undefined for a file that is missing, empty or broken. */
+async function json(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    if (cause instanceof SyntaxError || errnoOf(cause) === "ENOENT") return undefined;
+    throw cause;
+  }
+}

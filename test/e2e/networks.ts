@@ -1,0 +1,86 @@
+/** The three chat networks as fakes in this process, and a home whose config leads the compiled binary to them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { type FakeDiscord, startDiscord } from "../fakes/discord.ts";
+import { startTelegram, type Telegram } from "../fakes/telegram.ts";
+import { startWhatsApp, type WhatsApp } from "../fakes/whatsapp/index.ts";
+import { emptyHome, type Home, type Running, startGatewayProcess } from "./binary.ts";
+
+type Json = Record<string, unknown>;
+export type Section = "telegram" | "discord" | "whatsapp";
+export type NetworksOptions = {
+  /** Keys of the root of the config. */
+  config?: Json;
+  /** Keys of the channels' sections, over those below. */
+  channels?: Partial<Record<Section, Json>>;
+  /** Which of them are configured; all when absent. */
+  only?: readonly Section[];
+  /** Pause between two heartbeats of the fake Discord. */
+  heartbeatMs?: number;
+  /** What the program is told instead of the address of a fake's HTTP server. */
+  route?: (id: "telegram" | "discord", origin: string) => Promise<string>;
+};
+
+export type Networks = {
+  home: Home;
+  telegram: Telegram;
+  discord: FakeDiscord;
+  whatsapp: WhatsApp;
+  /** What the program needs in its environment. */
+  env: Record<string, string>;
+  config: Json;
+  /** The gateway on the port of the first start, or a free one. */
+  start(): Promise<Running>;
+  close(): Promise<void>;
+};
+
+/** No waiting for the sake of a number's good name, and quick new connections. */
+export const QUICK_WHATSAPP = {
+  pace: { perMinute: 6000, burst: 1000, perChatMs: 0, newPeoplePerDay: 1000 },
+};
+export const QUICK_WEB = {
+  heartbeatSeconds: 4,
+  reconnect: { initialMs: 250, factor: 1.1, jitter: 0, maxAttempts: 0 },
+};
+
+export async function openNetworks(options: NetworksOptions = {}): Promise<Networks> {
+  const { heartbeatMs, only = ["telegram", "discord", "whatsapp"] } = options;
+  const home = emptyHome();
+  const telegram = await startTelegram({});
+  const discord = await startDiscord(heartbeatMs === undefined ? {} : { heartbeatMs });
+  const whatsapp = startWhatsApp({ prekeys: 100 });
+  mkdirSync(home.state, { mode: 0o700, recursive: true });
+  const link = join(home.dir, "link");
+  whatsapp.writeFolder(link);
+  const { route = async (_, origin) => origin } = options;
+  const discordOrigin = new URL(discord.apiRoot).origin;
+  const sections: Record<Section, Json> = {
+    telegram: { apiRoot: await route("telegram", telegram.apiRoot), botToken: telegram.token },
+    discord: { apiRoot: `${await route("discord", discordOrigin)}/api`, token: discord.token },
+    whatsapp: { authDir: link, ...QUICK_WHATSAPP },
+  };
+  const config: Json = {
+    gateway: { mode: "local" },
+    logging: { file: join(home.dir, "gateway.log") },
+    web: QUICK_WEB,
+    ...options.config,
+    channels: Object.fromEntries(
+      only.map((id) => [id, { ...sections[id], ...options.channels?.[id] }]),
+    ),
+  };
+  writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify(config), { mode: 0o600 });
+  const { env } = whatsapp;
+  let running: Running | undefined;
+  return {
+    ...{ home, telegram, discord, whatsapp, env, config },
+    async start() {
+      return (running = await startGatewayProcess(home, { env }));
+    },
+    async close() {
+      if (running) await running.kill("SIGKILL");
+      await Promise.allSettled([telegram.close(), discord.stop(), whatsapp.close()]);
+      home.remove();
+    },
+  };
+}
