@@ -32,6 +32,7 @@ export type AccountsDeps = {
   say(sessionKey: string, text: string): Promise<string | undefined>;
   state(channel: string, account: string): AccountState;
   media: AccountMedia;
+  legacyDir(channel: string, account: string): string;
   commands(channel: NetworkId, config: unknown): CommandInfo[] | undefined;
   moved(where: { channel: string; account: string }, from: string, to: string): Promise<void>;
   /** False: no network is started (an environment variable, a command of the terminal). */
@@ -75,6 +76,7 @@ export class Accounts {
       log: deps.log.child(OPERATORS.id),
       state: deps.state(OPERATORS.id, DEFAULT_ACCOUNT),
       media: deps.media,
+      legacyDir: deps.legacyDir(OPERATORS.id, DEFAULT_ACCOUNT),
       status: () => undefined,
       failed: () => undefined,
       commands: () => undefined,
@@ -258,6 +260,7 @@ export class Accounts {
       say: deps.say,
       state: deps.state(channel, plan.id),
       media: deps.media,
+      legacyDir: deps.legacyDir(channel, plan.id),
       commands: () => deps.commands(channel, plan.config),
       moved: (from: string, to: string) => deps.moved(where, from, to),
     } satisfies Partial<ChannelContext<unknown>>;

@@ -39,6 +39,8 @@ export interface ChannelContext<Config> {
    * Gives the message's id, undefined when there is no such session.
    */
   say(sessionKey: string, text: string): Promise<string | undefined>;
+  /** Folder in which the original kept files of this account; it need not be there. Never written. */
+  legacyDir: string;
   /** Durable values of this account: offsets, keys, what was sent. */
   state: AccountState;
   media: AccountMedia;

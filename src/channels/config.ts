@@ -142,6 +142,11 @@ export const commonShape = {
     })
     .optional()
     .meta({ title: "Commands", advanced: true }),
+  actions: z.record(z.string(), z.boolean()).optional().meta({
+    title: "What the message tool may do",
+    description: "By action, as `reactions` or `polls`. Unset: all that the platform has.",
+    advanced: true,
+  }),
   configWrites: z.boolean().default(true).meta({
     title: "May change this config",
     description: "When a group gets another id, for example.",

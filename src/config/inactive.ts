@@ -24,6 +24,7 @@ export const INACTIVE: readonly string[] = [
   "channels.*.accounts.*.{capabilities,contextVisibility,dms,healthMonitor,heartbeat,modelByChannel}",
   "channels.telegram.{direct,errorPolicy,execApprovals,network,reactionLevel,richMessages,trustedLocalFileRoots}",
   "channels.telegram.{streaming,webhookCertPath}",
+  "channels.whatsapp.{pluginHooks,reactionLevel,replyToMode}",
   "channels.discord.{activity,activityType,agentComponents,applicationId,autoPresence,execApprovals}",
   "channels.discord.{ignoreOtherMentions,mentionAliases,pluralkit,presenceEvents,proxy,status,streaming,thread,voice}",
   "channels.discord.actions.{channelInfo,channels,emojiUploads,events,moderation,roleInfo,roles,stickerUploads,voiceStatus}",

@@ -64,6 +64,9 @@ const LOOK_MS = 30_000;
 const BATCH = 100;
 /** How long a message waits for other work on its chat. */
 const HOLD_MS = 15_000;
+/** Crashes in a row in which the same message was being sent. */
+const MAX_INTERRUPTIONS = 3;
+const INTERRUPTED = "interrupted while sending";
 /** How long `send` waits for a result, in ms. */
 const SEND_WAIT_MS = 60_000;
 
@@ -175,18 +178,23 @@ export class Delivery {
   }
 
   /**
-   * What a crash left half sent may have arrived, so it is not sent again on a platform without idempotency keys:
-   * one message at most twice would become one message perhaps ten times. It is marked and logged instead. A change of a message
-   * that is there already is made again: it does no harm twice.
+   * What a crash left half sent may have arrived or not. It is sent once more: a second copy is a nuisance, a lost answer is not
+   * forgiven. Only what was being sent in several crashes in a row is marked and logged instead, or a message that brings the process
+   * down would be copied for ever. Where the platform knows keys, and for a change of a message that is there, it does no harm.
    */
   async recover(): Promise<void> {
     const { store, clock, log } = this.deps;
     for (const row of await store.outbox.interrupted()) {
-      if (this.deps.target(row.to)?.idempotent || (await editsOf(row, store.kv)) !== undefined) {
-        await store.outbox.retry(row.key, clock.now(), "interrupted while sending");
+      const times = interruptionsOf(row) + 1;
+      const note = `${INTERRUPTED} (${times})`;
+      const harmless =
+        this.deps.target(row.to)?.idempotent || (await editsOf(row, store.kv)) !== undefined;
+      if (harmless || times < MAX_INTERRUPTIONS) {
+        await store.outbox.retry(row.key, clock.now(), note);
+        if (!harmless) log.warn("a message may arrive twice", { ...traceOf(row) });
         continue;
       }
-      await store.outbox.giveUp(row.key, "unknown", "interrupted while sending");
+      await store.outbox.giveUp(row.key, "unknown", note);
       log.warn("a message may or may not have arrived", { ...traceOf(row) });
     }
     this.wake();
@@ -384,3 +392,7 @@ const traceOf = (row: OutboxRow) => ({
   key: row.key,
   channel: row.to.channel,
 });
+
+/** The crashes in a row until now; another failure in between begins anew. */
+const interruptionsOf = ({ error = "" }: OutboxRow): number =>
+  error.startsWith(INTERRUPTED) ? Number(/\((\d+)\)$/.exec(error)?.[1] ?? 1) : 0;

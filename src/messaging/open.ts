@@ -2,6 +2,8 @@
  * Everything between the chat networks and the agent, put together: accounts, router with its commands, pipeline, delivery.
  * Called by app.ts once per start; what the gateway's methods need of it is in `port`.
  */
+import { join } from "node:path";
+
 import type { Conversations } from "../agent/conversation.ts";
 import type { Models } from "../agent/models.ts";
 import type { TurnSetting } from "../agent/setting.ts";
@@ -87,6 +89,7 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
       save: (data, about) => media.save("inbound", data, about),
       open: (ref) => media.open(ref),
     },
+    legacyDir: (channel, account) => join(paths.stateDir, "credentials", channel, account),
     commands(channel, section) {
       const own = (section as { commands?: { native?: boolean | "auto" } }).commands?.native;
       return menuFor(current().commands, own, NETWORKS[channel].menu);

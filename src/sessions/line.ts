@@ -68,7 +68,7 @@ export class Line {
   private async next(key: SessionKey): Promise<void> {
     const { desk, clock, log, closing } = this.deps;
     const waiting = desk.waiting(key);
-    const size = waiting[0] ? batchSize(this.deps.mode(waiting[0]), waiting) : 0;
+    const size = waiting[0] ? batchSize(this.deps.mode(waiting[0]), alone(waiting)) : 0;
     const turns = desk.take(key, size);
     if (!turns.length || closing.aborted) return;
     for (;;) {
@@ -86,4 +86,13 @@ export class Line {
       }
     }
   }
+}
+
+/**
+ * A turn that a crash cut is in the transcript already, and what waits behind it is not: it goes on alone, or nobody would read
+ * the others. Nor does one that waits before it take it in.
+ */
+function alone(waiting: readonly TurnRow[]): readonly TurnRow[] {
+  const cut = waiting.findIndex(({ state }) => state === "running");
+  return cut === -1 ? waiting : waiting.slice(0, Math.max(1, cut));
 }

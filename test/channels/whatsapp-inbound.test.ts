@@ -292,11 +292,15 @@ test("a file that cannot be had is told and does not cost the message", () =>
       const liar = { ...(await fake.file("document", Buffer.alloc(1_100_000))), fileLength: 10 };
       await fake.says(ada, { documentMessage: { ...liar, fileName: "liar" } });
       await fake.says(ada, { imageMessage: { ...damaged, caption: "broken" } });
-      await house.receives(3);
+      // Whoever leaves out the sum of the plain bytes is still caught by that of the sealed ones.
+      const bare = { ...damaged, fileSha256: undefined, caption: "broken too" };
+      await fake.says(ada, { imageMessage: bare });
+      await house.receives(4);
       expect(house.received.map(({ text, media, notes }) => [text, media, notes])).toEqual([
         ["<media:document>", [], ["a file was too large: film.mkv, 2000 MB; at most 1 MB"]],
         ["<media:document>", [], ["a file was too large: liar; at most 1 MB"]],
         ["broken", [], ["a file could not be fetched: image"]],
+        ["broken too", [], ["a file could not be fetched: image"]],
       ]);
     },
     { mediaMaxMb: 1 },

@@ -8,6 +8,7 @@ import { silentLogger } from "../../src/base/log.ts";
 import type { LoginContext, LoginStep } from "../../src/channels/channel.ts";
 import { WhatsappConfig } from "../../src/channels/whatsapp/config.ts";
 import whatsapp from "../../src/channels/whatsapp/index.ts";
+import { IMPORTED } from "../../src/channels/whatsapp/legacy.ts";
 import { MemoryState } from "../contract/platform.ts";
 import { begin, type House, out, QUICK, refusal } from "../fakes/whatsapp/house.ts";
 import { startWhatsApp, type WhatsApp } from "../fakes/whatsapp/index.ts";
@@ -276,7 +277,7 @@ test("logging out tells WhatsApp and leaves nothing behind", async () => {
   await state.put(fake.state);
   expect(await whatsapp.logout!(context(fake, state))).toBe(true);
   expect(fake.world.linked === undefined).toBe(true);
-  expect(await state.keys("")).toEqual([]);
+  expect(await state.keys("")).toEqual([IMPORTED]);
   expect(await whatsapp.logout!(context(fake, state))).toBe(false);
   await fake.close();
 });
@@ -302,6 +303,11 @@ test("the link of an older installation is taken over once, and its files stay a
   await again.receives(1);
   expect((await state.keys("key/pre-key/")).length).toBe(29);
   await again.stop();
+  // Nor after the link was ended.
+  await whatsapp.logout!(context(fake, state));
+  await expect(begin(fake, { authDir: dir }, {}, state)).rejects.toMatchObject({
+    code: "not_linked",
+  });
   rmSync(dir, { recursive: true });
   expect(existsSync(dir)).toBe(false);
   await fake.close();

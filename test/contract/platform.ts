@@ -110,6 +110,7 @@ export async function startOn(
       look();
       return { runId: inbound.id, duplicate };
     },
+    legacyDir: "/nowhere",
     wants: async () => true,
     say: async () => undefined,
     state,

@@ -37,6 +37,8 @@ export type SoakResult = {
   strays: string[];
   /** What the gateway left undone when it ended in an orderly way. */
   left: { turns: number; outbox: string[] };
+  /** What a platform refused as malformed. */
+  problems: string[];
   faults: Map<string, number>;
   kills: number;
   seconds: number;
@@ -112,13 +114,16 @@ class Soak {
     private readonly relays: Relay[],
   ) {
     const { telegram, discord, whatsapp } = networks;
-    const only = options.only ?? ALL;
     this.sides = [
-      ...(only.includes("telegram") ? [telegramSide(telegram, PEOPLE)] : []),
-      ...(only.includes("discord") ? [discordSide(discord, PEOPLE)] : []),
-      ...(only.includes("whatsapp") ? [whatsappSide(whatsapp, PEOPLE)] : []),
+      ...(this.has("telegram") ? [telegramSide(telegram, PEOPLE)] : []),
+      ...(this.has("discord") ? [discordSide(discord, PEOPLE)] : []),
+      ...(this.has("whatsapp") ? [whatsappSide(whatsapp, PEOPLE)] : []),
     ];
     for (const side of this.sides) side.watch(() => this.look(side));
+  }
+
+  private has(id: Section): boolean {
+    return (this.options.only ?? ALL).includes(id);
   }
 
   async run(): Promise<SoakResult> {
@@ -129,6 +134,8 @@ class Soak {
       for (const each of [...this.waiting]) each();
     }, limitMs);
     this.gateway = await this.networks.start();
+    // Discord tells nobody of what was said in a chat that a bot has never heard of.
+    if (this.has("discord")) await this.networks.discord.gateway.ready();
     const writers = interleaved(this.sides.map((side) => side.writers));
     const at = (parts: number[], i: number) => parts.some((part) => Math.floor(part * messages) === i);
     const soon = (i: number) => kills.some((part) => i >= part * messages - 2 * OPEN && i <= part * messages);
@@ -210,9 +217,8 @@ class Soak {
     const { telegram, discord, whatsapp } = this.networks;
     const polls = () => telegram.callsOf("getUpdates").length;
     const signIns = () => discord.gateway.identifies + discord.gateway.resumes;
-    const only = this.options.only ?? ALL;
     const rounds = async (id: Section, cut: () => void, count: () => number) => {
-      if (!only.includes(id)) return;
+      if (!this.has(id)) return;
       for (let round = 0; round < ROUNDS; round++) {
         const before = count();
         this.faults.count(`${id} storm`);
@@ -274,6 +280,10 @@ class Soak {
     const oftener = all.filter((n) => (times.get(n) ?? 0) > 2);
     return {
       ...{ messages, lost, oftener, disordered, strays, kills: this.kills },
+      problems: [
+        ...this.networks.discord.problems.map((text) => `discord: ${text}`),
+        ...this.networks.whatsapp.world.problems.map((text) => `whatsapp: ${text}`),
+      ],
       once: all.filter((n) => times.get(n) === 1).length,
       twice: all.filter((n) => times.get(n) === 2).length,
       faults: this.faults.counts,

@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/base/errors.ts";
 import { IN_PREVIEW, PREVIEWS } from "../../src/delivery/kept.ts";
 import type { Outbound } from "../../src/flow.ts";
+import { openSqlite } from "../../src/store/sqlite/index.ts";
 import { breathe, chat, media, setUp, target } from "./delivery-rig.ts";
+import { quiet } from "./house.ts";
 
 const busy = (retryAfterMs?: number, details?: unknown) =>
   new AppError("channel_unreachable", "slow down", { retryAfterMs, details });
@@ -206,13 +208,36 @@ describe("what is in the outbox", () => {
 });
 
 describe("after a crash", () => {
-  test("what was half sent is not sent a second time", async () => {
+  test("what was half sent is sent once more, before what is behind it", async () => {
     const { store, put, delivery, texts, lines } = await setUp({});
     await put(chat("1"), "half", "next");
     await store.outbox.sending("1-half");
     await delivery.recover();
     await delivery.settled();
-    expect(texts()).toEqual(["next"]);
+    expect(texts()).toEqual(["half", "next"]);
+    expect((await store.outbox.get("1-half"))!.state).toBe("delivered");
+    expect(lines.map(([, message]) => message)).toContain("a message may arrive twice");
+  });
+
+  test("what was being sent in three crashes in a row is not sent again", async () => {
+    const store = await openSqlite({ path: ":memory:", log: quiet });
+    const sent: string[] = [];
+    for (let crash = 1; crash <= 3; crash++) {
+      // Nothing comes back: the process ends in the middle.
+      const dies = new Promise<string>(() => undefined);
+      const { put, delivery } = await setUp({
+        store,
+        send: ({ text }) => (sent.push(text), text === "next" ? "id" : dies),
+      });
+      if (crash === 1) await put(chat("1"), "half", "next");
+      await delivery.recover();
+      await breathe();
+    }
+    expect(sent).toEqual(["half", "half", "half"]);
+    const { delivery, lines } = await setUp({ store, send: ({ text }) => (sent.push(text), "id") });
+    await delivery.recover();
+    await delivery.settled();
+    expect(sent).toEqual(["half", "half", "half", "next"]);
     expect((await store.outbox.get("1-half"))!.state).toBe("unknown");
     expect(lines.map(([, message]) => message)).toContain("a message may or may not have arrived");
   });

@@ -29,6 +29,7 @@ const written = [
   ...(await read("README.md")),
   ...(await read("docs/*.md")),
   ...(await read("docs/guides/*.md")),
+  ...(await read("docs/channels/*.md")),
 ];
 const all = [...written, ...(await read("docs/*/**/*.md")), ...(await read(".github/*.md"))];
 

@@ -31,6 +31,7 @@ export const facts: ChannelFacts<DiscordConfig> = {
   },
   rules: (config, inbound) => rulesFor(config, inbound),
   senderId,
+  chatOf: (senderId) => `user:${senderId}`,
   idLine: (id) => `Your Discord user id: ${id}`,
   target,
   label: ({ chatId }) => (chatId.startsWith("user:") ? chatId : `channel:${chatId}`),

@@ -117,7 +117,9 @@ describe("rules", () => {
   test("with no list at all only the owner's own chat is let in", () => {
     expect(rules({}, inbound()).allowFrom).toEqual([]);
     const own = inbound({ sender: { id: "+15550000001", roles: [OWNER_ROLE] } });
-    expect(rules({}, own).allowFrom).toEqual(["+15550000001"]);
+    expect(rules({ dmPolicy: "disabled" }, own)).toMatchObject({
+      ...{ allowFrom: ["+15550000001"], dmPolicy: "allowlist" },
+    });
     const forged = { ...own, chat: "group" as const };
     expect(rules({}, forged).allowFrom).toEqual([]);
   });

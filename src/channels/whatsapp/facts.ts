@@ -38,7 +38,8 @@ export const facts: ChannelFacts<WhatsappConfig> = {
     const allowFrom = idsOf(config.allowFrom);
     const mine = chat === "dm" && sender.roles?.includes(OWNER_ROLE);
     return {
-      dmPolicy: config.dmPolicy,
+      // What the owner writes to themselves always passes; it is there only in self-chat mode.
+      dmPolicy: mine ? "allowlist" : config.dmPolicy,
       // With no list at all only the own number may talk, and it can do so nowhere but in the chat with itself.
       allowFrom: mine ? [...allowFrom, sender.id] : allowFrom,
       groupPolicy: config.groupPolicy,

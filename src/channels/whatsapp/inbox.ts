@@ -57,6 +57,12 @@ export class Inbox {
       this.running ??= this.run();
       background("taking messages", this.running, deps.log);
     });
+    // What the phone hands in later, when we asked it for a message that had come without its text.
+    deps.connection.sock.ev.on("messages.upsert", ({ messages, requestId }) => {
+      if (!requestId || this.closed) return;
+      for (const message of messages)
+        background("a message of the phone", deps.intake.offer(arrivedOf(message), {}), deps.log);
+    });
   }
 
   /** Nothing more is taken; resolves when the one that is being stored is. */

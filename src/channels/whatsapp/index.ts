@@ -1,10 +1,9 @@
-import { AppError, toAppError } from "../../base/errors.ts";
+/** WhatsApp: a linked device of a phone's account, by Baileys. */
+import { toAppError } from "../../base/errors.ts";
 import { background } from "../../base/task.ts";
 import { systemClock } from "../../base/time.ts";
 import type { Inbound } from "../../flow.ts";
-/** WhatsApp: a linked device of a phone's account, by Baileys. */
-import type { ChannelAccount, ChannelContext, Probe } from "../channel.ts";
-import { channel } from "../channel.ts";
+import { channel, type ChannelAccount, type ChannelContext, type Probe } from "../channel.ts";
 import { Acks } from "./acks.ts";
 import { WhatsappConfig } from "./config.ts";
 import { OWNER_ROLE } from "./facts.ts";
@@ -12,7 +11,7 @@ import { saveFile } from "./files.ts";
 import { Groups } from "./groups.ts";
 import { type Arrived, type Lookups, numberFrom } from "./inbound.ts";
 import { Intake } from "./intake.ts";
-import { importFolder } from "./legacy.ts";
+import { IMPORTED, importFolder } from "./legacy.ts";
 import { Link, roundTrip } from "./link.ts";
 import { login, logout } from "./login.ts";
 import { CAPTION, Outgoing } from "./outbound.ts";
@@ -28,6 +27,8 @@ export default channel({
   config: WhatsappConfig,
   limits: { text: 4000, caption: CAPTION },
   render: "whatsapp",
+  // The key makes the message's id, which phones show once.
+  idempotent: true,
   start,
   login,
   logout,
@@ -49,9 +50,12 @@ async function start(given: ChannelContext<WhatsappConfig>): Promise<ChannelAcco
   const [recent, sent] = [await Recent.load(state), new Sent(state)];
   const [acks, groups] = [new Acks(), new Groups(() => systemClock.now())];
   const pace = new Pace(config.pace, state, systemClock, signal);
-  const me = creds.me!;
   const look: Lookups = {
-    ...{ account: ctx.account, config, me: { id: me.id, lid: me.lid }, recent },
+    ...{ account: ctx.account, config, recent },
+    // The hidden id of an older link comes with the first sign-in.
+    get me() {
+      return vault.creds.me!;
+    },
     numberOf: async (lid) =>
       numberFrom(await state.get(keyName("lid-mapping", `${lid.split("@")[0]}_reverse`))),
     group: (jid) => link.group(jid),
@@ -112,9 +116,8 @@ async function start(given: ChannelContext<WhatsappConfig>): Promise<ChannelAcco
 
 /** The link of an older installation, once. */
 async function imported(ctx: ChannelContext<WhatsappConfig>) {
-  const dir = ctx.config.authDir;
-  if (!dir) return undefined;
-  const files = await importFolder(ctx.state, dir);
+  if (await ctx.state.get(IMPORTED)) return undefined;
+  const files = await importFolder(ctx.state, ctx.config.authDir ?? ctx.legacyDir);
   if (!files) return undefined;
   ctx.log.info("took over the link of an older installation", { files });
   return storedCreds(ctx.state);
@@ -130,7 +133,7 @@ async function probe(link: Link): Promise<Probe> {
       return { ok: true, elapsedMs: elapsed(), detail: `Connected; a round trip took ${ms} ms.` };
     return { ok: false, elapsedMs: elapsed(), detail: "WhatsApp does not answer." };
   } catch (cause) {
-    const { message, hint } = cause instanceof AppError ? cause : toAppError(cause);
+    const { message, hint } = toAppError(cause);
     return { ok: false, elapsedMs: elapsed(), detail: hint ? `${message} ${hint}` : message };
   }
 }

@@ -20,6 +20,9 @@ const TYPES = [
   "tctoken",
 ];
 
+/** Kept in the state from the first import or sign-in on: an old folder must not bring back a link that was ended. */
+export const IMPORTED = "imported";
+
 /**
  * Reads `dir` into the state, in one step, and leaves the files as they are: from then on they are old, since a session that is
  * used twice from two stores breaks. Gives the number of files; 0 when there is no usable link.
@@ -29,6 +32,7 @@ export async function importFolder(state: AccountState, dir: string): Promise<nu
   const creds = (await json(join(dir, "creds.json"))) ?? (await json(join(dir, "creds.json.bak")));
   if (!isLink(creds)) return 0;
   entries.creds = creds;
+  entries[IMPORTED] = true;
   for (const file of await names(dir)) {
     const name = file.slice(0, -".json".length);
     const type = file.endsWith(".json") && TYPES.find((each) => name.startsWith(`${each}-`));

@@ -8,6 +8,7 @@ import { pause, systemClock } from "../../base/time.ts";
 import type { AccountState, LoginContext, LoginStep } from "../channel.ts";
 import type { WhatsappConfig } from "./config.ts";
 import { personId, phoneNumber } from "./jid.ts";
+import { IMPORTED } from "./legacy.ts";
 import { type Ending, loginCommand } from "./reasons.ts";
 import { connect, type Connection, keepAliveFor, type Place, placeOf } from "./socket.ts";
 import { forgetLink, isLinked, storedCreds, Vault } from "./vault.ts";
@@ -108,7 +109,7 @@ function pendingState(state: AccountState): AccountState {
   let held: Record<string, unknown> | undefined = {};
   return {
     ...{ get: (key) => state.get(key), keys: (prefix) => state.keys(prefix) },
-    clear: () => state.clear(),
+    clear: () => forget(state),
     async put(entries) {
       const creds = entries.creds as { account?: unknown } | undefined;
       if (held && !creds?.account) {
@@ -183,7 +184,7 @@ class Ears {
 export async function logout(ctx: Context): Promise<boolean> {
   const linked = Boolean(await storedCreds(ctx.state));
   if (linked) await signOff(ctx, placeOf(ctx.env));
-  await ctx.state.clear();
+  await forget(ctx.state);
   return linked;
 }
 
@@ -228,4 +229,10 @@ async function goodbye(sock: WASocket, log: Logger): Promise<void> {
       error: String(cause),
     });
   }
+}
+
+/** Everything of the link, and the memory of an older installation's. */
+async function forget(state: AccountState): Promise<void> {
+  await state.clear();
+  await state.put({ [IMPORTED]: true });
 }

@@ -41,7 +41,7 @@ export function placeOf(env: (name: string) => string | undefined): Place {
   const read = (suffix: string): [name: string, value: string] | undefined => {
     const names = NAMES.map((product) => `${product.toUpperCase()}_${suffix}`);
     const name = names.find((each) => env(each));
-    return name && [name, env(name)!];
+    return name ? [name, env(name)!] : undefined;
   };
   const whatsappWebSocketUrl = read("WHATSAPP_WEB_SOCKET_URL");
   if (!whatsappWebSocketUrl) return { url: PUBLIC_URL };

@@ -60,6 +60,7 @@ export async function withAccount<T>(
       log: silentLogger,
       listen: false,
       receive: () => Promise.reject(deaf()),
+      legacyDir: "/nowhere",
       wants: async () => false,
       say: async () => undefined,
       state: forgetful(),

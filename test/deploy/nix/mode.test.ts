@@ -26,6 +26,7 @@ import {
   type Running,
   startGatewayProcess,
 } from "../../e2e/binary.ts";
+import { startTelegram } from "../../fakes/telegram.ts";
 import { ROOT } from "../tree.ts";
 import { noNix, openNix } from "./nix.ts";
 
@@ -180,14 +181,56 @@ describe("a config of Nix", () => {
     expect(existsSync(join(home.state, "clawdbot.json"))).toBe(false);
   });
 
-  test("deploy-038 of the template is valid, with the token in a file", async () => {
+  test("deploy-038 of the template runs its bot with the token of a file, which gets nowhere else", async () => {
+    const telegram = await startTelegram();
+    try {
+      const { apiRoot, token } = telegram;
+      const ada = telegram.person(12345678);
+      const { home, store } = nixHome({
+        gateway: { mode: "local" },
+        channels: {
+          telegram: {
+            enabled: true,
+            tokenFile: "~/.secrets/bot",
+            allowFrom: [ada.user.id],
+            apiRoot,
+          },
+        },
+      });
+      const secrets = join(home.dir, ".secrets");
+      mkdirSync(secrets, { mode: 0o700 });
+      writeFileSync(join(secrets, "bot"), `${token}\n`, { mode: 0o600 });
+      const checked = await runCli(["config", "validate", "--json"], { home, env: NIX });
+      expect(JSON.parse(checked.stdout)).toMatchObject({ valid: true, errors: [] });
+      expect(checked.code).toBe(0);
+      const gateway = await start(home);
+      ada.text("hello");
+      await telegram.until(() => telegram.texts.length > 0);
+      expect(telegram.texts[0]).toContain("Demo model");
+      expect(await gateway.kill()).toBe(0);
+      expect(gateway.log()).not.toContain(token);
+      for (const dir of [store, home.state])
+        for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true }))
+          if (entry.isFile())
+            expect(readFileSync(join(entry.parentPath, entry.name), "latin1")).not.toContain(token);
+    } finally {
+      await telegram.close();
+    }
+  });
+
+  test("deploy-038 whose token file is not there yet names the file, and the rest runs", async () => {
     const { home } = nixHome({
       gateway: { mode: "local" },
-      channels: { telegram: { enabled: true, tokenFile: "~/.secrets/bot", allowFrom: [12345678] } },
+      channels: { telegram: { enabled: true, tokenFile: "~/.secrets/bot" } },
     });
-    const checked = await runCli(["config", "validate", "--json"], { home, env: NIX });
-    expect(JSON.parse(checked.stdout)).toMatchObject({ valid: true, errors: [] });
-    expect(checked.code).toBe(0);
+    const gateway = await start(home);
+    const status = await runCli(["channels", "status"], { home, env: NIX });
+    expect(status.stdout).toContain("The file of channels.telegram.tokenFile is not there");
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    const add = "channels add --channel telegram --token 123456:abcdefghijk --no-probe";
+    const refused = await runCli(add.split(" "), { home, env: NIX });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("programs.clawdbot.config");
   });
 });
 
@@ -195,6 +238,11 @@ describe("a command in Nix mode", () => {
   const REFUSED: [string[], string][] = [
     [["config", "set", "gateway.port", "19001"], "programs.clawdbot.config"],
     [["config", "unset", "gateway.mode"], "programs.clawdbot.config"],
+    [
+      ["channels", "add", "--channel", "telegram", "--token", "1:abcdefghijkl", "--no-probe"],
+      "programs.clawdbot.config",
+    ],
+    [["channels", "remove", "--channel", "telegram", "--delete"], "programs.clawdbot.config"],
     [["gateway", "install"], "programs.clawdbot.enable"],
     [["gateway", "install", "--force"], "programs.clawdbot.enable"],
     [["gateway", "uninstall"], "programs.clawdbot.enable"],

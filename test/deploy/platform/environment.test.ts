@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 
 import { startAnthropic } from "../../fakes/anthropic.ts";
+import { startDiscord } from "../../fakes/discord.ts";
 import { missing, run } from "../lab.ts";
 import {
   ask,
@@ -23,7 +24,11 @@ setDefaultTimeout(60_000);
 useRig();
 const noProc = process.platform !== "linux";
 const fake = await startAnthropic({});
-afterAll(() => fake.stop());
+const discord = await startDiscord({});
+afterAll(async () => {
+  await fake.stop();
+  await discord.stop();
+});
 /** A config with the fake as its only provider. */
 const WITH_MODEL = JSON.stringify({
   gateway: { mode: "local" },
@@ -75,15 +80,16 @@ describe("keys from the environment alone", () => {
     const secrets = {
       ANTHROPIC_API_KEY: "sk-ant-env-only-5f2c",
       CLAWDBOT_GATEWAY_TOKEN: "env-only-gateway-token-77aa",
-      DISCORD_BOT_TOKEN: "MTQ-env-only-discord-token",
+      DISCORD_BOT_TOKEN: discord.token,
       GOG_KEYRING_PASSWORD: "env-only-keyring-password",
     };
     const state = configured(
       dir,
-      `{ gateway: { mode: "local", bind: "lan" }, models: { providers: { anthropic: { baseUrl: "${fake.url}", apiKey: "\${ANTHROPIC_API_KEY}" } } } }`,
+      `{ gateway: { mode: "local", bind: "lan" }, models: { providers: { anthropic: { baseUrl: "${fake.url}", apiKey: "\${ANTHROPIC_API_KEY}" } } }, channels: { discord: { apiRoot: "${discord.apiRoot}" } } }`,
     );
     const gateway = await start(dir, "gateway --port 0", { env: secrets });
     await gateway.seen("agent model: anthropic/");
+    await gateway.seen("logged in to discord as");
     expect(await ask(state, "hello")).toBe("ok");
     expect(fake.requests.at(-1)!.headers["x-api-key"]).toBe(secrets.ANTHROPIC_API_KEY);
     expect(cli(dir, "config set ui.assistant.name Nova", { env: secrets })).toMatchObject({
@@ -103,29 +109,6 @@ describe("keys from the environment alone", () => {
     expect(leaks).toEqual([]);
     expect(readFileSync(join(state, "clawdbot.json"), "utf8")).toContain("${ANTHROPIC_API_KEY}");
   });
-
-  test("deploy-063 a Discord token in the environment or the config is kept, shown nowhere, and stops nothing", async () => {
-    const token = "MTQ4ODg.Gx-not-real.abcdefghijklmnop";
-    for (const place of ["environment", "config"]) {
-      const dir = home();
-      const config = JSON.parse(guide("fly-openclaw.json")) as {
-        channels: { discord: { token?: string } };
-      };
-      if (place === "config") config.channels.discord.token = token;
-      const state = configured(dir, JSON.stringify(config));
-      const env: Record<string, string> =
-        place === "environment" ? { DISCORD_BOT_TOKEN: token } : {};
-      const gateway = await start(dir, "gateway --port 0 --bind loopback", { env });
-      const client = await operator(state);
-      const shown = JSON.stringify(await client.call("config.get", {}));
-      client.close();
-      expect(shown).toContain("YOUR_GUILD_ID");
-      expect(shown).not.toContain(token);
-      expect(gateway.log()).not.toContain(token);
-      const file = readFileSync(join(state, "clawdbot.json"), "utf8");
-      expect(file.includes(token)).toBe(place === "config");
-    }
-  });
 });
 
 describe("the guides' configs", () => {
@@ -143,14 +126,6 @@ describe("the guides' configs", () => {
     await gateway.seen("agent model: anthropic/claude-opus-4-5");
     expect(await ask(state, "hello")).toBe("ok");
     expect(fake.requests.at(-1)!.headers["x-api-key"]).toBe("sk-ant-from-fly-secrets");
-  });
-
-  test("deploy-059 the line that fly logs is searched for, on one line without colours", async () => {
-    const dir = home();
-    const env = { FLY_APP_NAME: "my-clawdbot", CLAWDBOT_GATEWAY_TOKEN: TOKEN };
-    const { log, port, pid } = await start(dir, "gateway --port 0 --bind lan", { env });
-    expect(log().split("\n")).toContain(`[gateway] listening on ws://0.0.0.0:${port} (PID ${pid})`);
-    expect(log()).not.toContain("\u001b");
   });
 
   test("deploy-078 the voice-call block is valid, and the part that is not there is one notice", async () => {

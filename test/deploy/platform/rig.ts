@@ -61,14 +61,19 @@ export function link(dir: string, name: string): string {
   return path;
 }
 
-const variables = (dir: string, env: Record<string, string> = {}): Record<string, string> => ({
+/** Of a program that is started here: nothing of this process but PATH. */
+export const variables = (
+  dir: string,
+  env: Record<string, string> = {},
+): Record<string, string> => ({
   PATH: process.env["PATH"] ?? "/usr/bin:/bin",
   HOME: dir,
   TMPDIR: dir,
   NO_COLOR: "1",
   ...env,
 });
-const line = (words: string[], { as = BINARY, node, within = [] }: Options): string[] => [
+/** The command line of the binary with these words. */
+export const line = (words: string[], { as = BINARY, node, within = [] }: Options): string[] => [
   ...within,
   ...(node ? ["setpriv", `--reuid=${NODE}`, `--regid=${NODE}`, "--clear-groups", "--"] : []),
   as,

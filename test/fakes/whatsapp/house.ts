@@ -90,7 +90,6 @@ export async function begin(
     signal: ending.signal,
     log,
     listen: true,
-    wants: async () => true,
     async receive(inbound, values) {
       if (values) await kept.put(values);
       const duplicate = received.some(({ id }) => id === inbound.id);
@@ -98,6 +97,7 @@ export async function begin(
       look();
       return { runId: inbound.id, duplicate };
     },
+    legacyDir: "/nowhere",
     wants: async () => true,
     say: async () => undefined,
     state: kept,

@@ -231,13 +231,22 @@ export class World implements Directory {
     this.done("message", id);
   }
 
+  /** The number of the last key that came with such a request. */
+  offered: number | undefined;
+
   /** The device could not read a message: its author seals it once more, with the keys that came along. */
   private async sealAgain(node: BinaryNode): Promise<void> {
     const text = this.plain.get(node.attrs.id!);
     const { linked } = this;
     if (!text || !linked) return;
     const { author, message, attrs } = text;
-    if (getBinaryNodeChild(node, "keys")) await author.forget(linked.jid);
+    const keys = getBinaryNodeChild(node, "keys");
+    const id = keys && getBinaryNodeChildBuffer(getBinaryNodeChild(keys, "key"), "id");
+    if (id) {
+      this.offered = Buffer.from(id).readUIntBE(0, 3);
+      this.changed();
+    }
+    if (keys) await author.forget(linked.jid);
     await this.seal(author, message, attrs);
   }
   readonly plain = new Map<
