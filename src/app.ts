@@ -14,6 +14,7 @@ import { type Env, secretsOf } from "./base/env.ts";
 import { toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { createLogging, type Logging } from "./base/logging.ts";
+import { giveBackMemory } from "./base/memory.ts";
 import { expandHome, type Paths } from "./base/paths.ts";
 import { platformHosts } from "./base/platform.ts";
 import { createRedactor } from "./base/redact.ts";
@@ -347,6 +348,7 @@ async function open(
       log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
       await models.warm(choice.choice.ref);
       await config.proven();
+      await giveBackMemory(clock, upkeep.signal, () => pipeline.desk.allRunning().length > 0);
     })(),
     log,
   );

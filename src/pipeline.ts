@@ -115,7 +115,8 @@ export class Pipeline {
     const entries = await this.deps.entries(turns, resumed);
     const ids = turns.map((t) => t.id);
     const row = await store.turns.begin(ids, entries, clock.now());
-    if (!row) return;
+    // It is over already; those behind it are not.
+    if (!row) return turns.length > 1 ? this.answer(turns.slice(1)) : undefined;
     const session = await store.sessions.ensure(row.sessionKey, row.agentId, clock.now());
     const run = this.desk.begin(row, session.sessionId, ids, clock.now());
     let outgoing = false;
@@ -176,8 +177,11 @@ export class Pipeline {
     return taken.size ? modelView(entries.map((entry) => entry.body)) : [];
   }
 
-  /** After a start: what an earlier process accepted and did not finish goes on, oldest first. */
-  async recover(): Promise<number> {
+  /**
+   * After a start: what an earlier process accepted and did not finish goes on, oldest first, once `ready` has resolved. To be called
+   * before the networks are started: what comes after it stands behind.
+   */
+  async recover(ready?: Promise<unknown>): Promise<number> {
     const turns = await this.deps.store.turns.unfinished();
     for (const turn of turns) {
       if (turn.state === "running")
@@ -185,7 +189,7 @@ export class Pipeline {
           runId: turn.id,
           attempts: turn.attempts,
         });
-      this.line.join(turn);
+      this.line.join(turn, ready);
     }
     return turns.length;
   }

@@ -55,16 +55,15 @@ export function systemPackage(
     preferUnplugged: true,
   };
   const foreign = join(ROOT, "LICENSES");
-  const licences =
-    existsSync(foreign)
-      ? readdirSync(foreign)
-          .sort()
-          .map((name) => ({
-            path: `LICENSES/${name}`,
-            mode: 0o644,
-            content: readFileSync(join(foreign, name)),
-          }))
-      : [];
+  const licences = existsSync(foreign)
+    ? readdirSync(foreign)
+        .sort()
+        .map((name) => ({
+          path: `LICENSES/${name}`,
+          mode: 0o644,
+          content: readFileSync(join(foreign, name)),
+        }))
+    : [];
   return pack(`clawdbot-${target.id}-${version}.tgz`, json, epoch, [
     { path: `bin/clawdbot${target.exe}`, mode: 0o755, content: executable },
     ...licences,

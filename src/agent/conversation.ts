@@ -71,6 +71,8 @@ type Asking = {
 
 /** Notices of one session that nobody has heard yet; older ones go. */
 const MAX_NOTICES = 20;
+/** Sessions with such notices; whoever only reacts and never writes would fill the memory. The oldest go. */
+const MAX_NOTED = 1_000;
 /** Different prompts that are kept; there are about two per agent. */
 const MAX_PROMPTS = 100;
 
@@ -99,7 +101,9 @@ export class Conversations {
   /** The model hears of it with the session's next message. */
   note(sessionKey: string, text: string): void {
     const said = this.notices.get(sessionKey) ?? [];
+    this.notices.delete(sessionKey);
     this.notices.set(sessionKey, [...said, text].slice(-MAX_NOTICES));
+    if (this.notices.size > MAX_NOTED) this.notices.delete(this.notices.keys().next().value!);
   }
 
   /** What is appended to the transcript for messages that are about to be answered. */
@@ -108,10 +112,10 @@ export class Conversations {
     const { store, clock } = this.deps;
     const session = await store.sessions.ensure(lead.sessionKey, lead.agentId, clock.now());
     const settings = this.settings(lead.agentId);
-    const changed = await this.snapshots.changes(settings, session);
+    const setting = this.deps.setting(lead);
+    const changed = await this.snapshots.changes(settings, session, setting.guest);
     const begun = await store.transcript.page(session.sessionId, { limit: 1 });
     const previousAt = begun[0]?.at;
-    const setting = this.deps.setting(lead);
     const said: NewEntry[] = resumed ? [] : await this.said(turns, settings, previousAt);
     const context = volatileContext({
       at: clock.now(),
@@ -225,12 +229,12 @@ export class Conversations {
         agent: settings.entry?.tools,
         model: { provider: model.info.provider, model: model.info.id },
         group: setting.tools,
-        // What the config says of the group counts, whoever asks there.
-        ...(setting.guest && !setting.tools && { guest: GUEST_POLICY }),
+        // A list of what is allowed in the group counts, whoever asks there; one that only takes away opens nothing for guests.
+        ...(setting.guest && !setting.tools?.allow?.length && { guest: GUEST_POLICY }),
         ...(isSubagent(turn.sessionKey) && { subagent: SUBAGENT_POLICY }),
       }),
     );
-    const snapshot = await this.snapshots.get(settings, session);
+    const snapshot = await this.snapshots.get(settings, session, setting.guest);
     const parts = systemPrompt({
       mode: isSubagent(turn.sessionKey) ? "minimal" : "full",
       agentId: settings.id,

@@ -125,7 +125,10 @@ export function senderLabel({ id, name, handle }: Inbound["sender"]): string {
 
 function quote({ quoted }: Inbound, channel: string): string[] {
   if (!quoted) return [];
-  const who = quoted.mine ? "you" : oneLine(quoted.sender) || "somebody";
+  const named = oneLine(quoted.sender) || "somebody";
+  // Only what we said ourselves is said by "you"; anybody can take that name.
+  const isOurs = /^you\b/i.test(named.normalize("NFKC"));
+  const who = quoted.mine ? "you" : isOurs ? `somebody named ${named}` : named;
   const id = quoted.id ? ` id:${plainId(quoted.id)}` : "";
   const cut = quoted.text.length > MAX_QUOTE ? `${quoted.text.slice(0, MAX_QUOTE)}…` : quoted.text;
   const text = defused(cut.toWellFormed(), channel).trim();

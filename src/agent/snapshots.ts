@@ -8,12 +8,13 @@ import type { AgentSettings } from "./settings.ts";
 import {
   changedFiles,
   prepareWorkspace,
+  type SnapshotOptions,
   snapshotWorkspace,
   workspaceMark,
   type WorkspaceSnapshot,
 } from "./workspace.ts";
 
-/** Scope of the stored snapshots; the key is a session id. */
+/** Scope of the stored snapshots; the key is a session id, and one of its own for guests. */
 const SNAPSHOT = "workspace-snapshot";
 const MAX_LOOKS = 100;
 
@@ -23,42 +24,46 @@ export class Snapshots {
 
   constructor(private readonly deps: { store: Store; paths: Paths }) {}
 
-  /** The workspace as it was when the session began: part of the prompt that must not change, so it is stored per session id. */
-  async get(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
+  /**
+   * The workspace as it was when the session began: part of the prompt that must not change, so it is stored per session id.
+   * @param guest nobody named who writes: what the files say of the owner is not for them
+   */
+  async get(
+    settings: AgentSettings,
+    session: SessionRow,
+    guest: boolean,
+  ): Promise<WorkspaceSnapshot> {
     const { store } = this.deps;
-    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
+    const audience = audienceOf(session, guest);
+    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, keyOf(session, audience));
     if (stored) return stored;
     await prepareWorkspace(settings.workspace, { skipBootstrap: settings.defaults.skipBootstrap });
-    const fresh = await this.read(settings, session);
-    await store.kv.set(SNAPSHOT, session.sessionId, fresh);
+    const fresh = await this.read(settings, audience);
+    await store.kv.set(SNAPSHOT, keyOf(session, audience), fresh);
     return fresh;
   }
 
   /** Names of workspace files that changed since the model was last told of them; remembers that it is told now. */
-  async changes(settings: AgentSettings, session: SessionRow): Promise<string[]> {
+  async changes(settings: AgentSettings, session: SessionRow, guest: boolean): Promise<string[]> {
     const { store } = this.deps;
-    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, session.sessionId);
+    const audience = audienceOf(session, guest);
+    const key = keyOf(session, audience);
+    const stored = await store.kv.get<WorkspaceSnapshot>(SNAPSHOT, key);
     if (!stored) return [];
     let now: WorkspaceSnapshot;
     try {
-      now = await this.read(settings, session);
+      now = await this.read(settings, audience);
     } catch (cause) {
       // Expected: a folder that became unreadable. The message must be stored all the same; the tools will say what is wrong.
       if (cause instanceof AppError && cause.code === "workspace_failed") return [];
       throw cause;
     }
     const changed = changedFiles(stored, now);
-    if (changed.length)
-      await store.kv.set(SNAPSHOT, session.sessionId, { ...stored, hashes: now.hashes });
+    if (changed.length) await store.kv.set(SNAPSHOT, key, { ...stored, hashes: now.hashes });
     return changed;
   }
 
-  private async read(settings: AgentSettings, session: SessionRow): Promise<WorkspaceSnapshot> {
-    const audience = isSubagent(session.key)
-      ? "subagent"
-      : session.chat === "dm"
-        ? "private"
-        : "shared";
+  private async read(settings: AgentSettings, audience: Audience): Promise<WorkspaceSnapshot> {
     const { bootstrapMaxChars, bootstrapTotalMaxChars } = settings.defaults;
     const key = [settings.workspace, audience, bootstrapMaxChars, bootstrapTotalMaxChars].join(
       "\n",
@@ -77,6 +82,18 @@ export class Snapshots {
     return snapshot;
   }
 }
+
+type Audience = SnapshotOptions["audience"];
+
+/** In a group everybody reads the answers, so it makes no difference who asks. */
+function audienceOf({ key, chat }: SessionRow, guest: boolean): Audience {
+  if (isSubagent(key)) return "subagent";
+  if (chat !== "dm") return "shared";
+  return guest ? "guest" : "private";
+}
+
+const keyOf = ({ sessionId }: SessionRow, audience: Audience): string =>
+  audience === "guest" ? `${sessionId}/guest` : sessionId;
 
 export const isSubagent = (key: SessionKey): boolean =>
   parseKey(key)?.rest.startsWith("subagent:") ?? false;

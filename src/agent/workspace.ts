@@ -84,8 +84,11 @@ export type SnapshotOptions = {
   fileChars: number;
   /** Most characters of all files. */
   totalChars: number;
-  /** `private`: all files. `shared` (groups): without the long-term memory. `subagent`: rules and tool notes only. */
-  audience: "private" | "shared" | "subagent";
+  /**
+   * `private`: all files. `shared` (groups): without the long-term memory. `guest`: only who the assistant is and how it behaves,
+   * nothing of its owner. `subagent`: rules and tool notes only.
+   */
+  audience: "private" | "shared" | "guest" | "subagent";
   /** Real paths that must not be read, even through a link. */
   denied: string[];
 };
@@ -94,6 +97,7 @@ export type SnapshotOptions = {
 const REQUIRED = ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md"];
 const MEMORY = ["MEMORY.md", "memory.md"];
 const SUBAGENT = ["AGENTS.md", "TOOLS.md"];
+const GUEST = ["AGENTS.md", "SOUL.md", "IDENTITY.md"];
 /** USER.md has a budget of its own: it grows by itself, and everything in it is paid for in every call. */
 const FILE_CHARS: Record<string, number> = { "USER.md": 4000 };
 const MAX_BYTES = 2 * 1024 * 1024;
@@ -103,10 +107,9 @@ export async function snapshotWorkspace(
   dir: string,
   options: SnapshotOptions,
 ): Promise<WorkspaceSnapshot> {
-  const names =
-    options.audience === "subagent"
-      ? SUBAGENT
-      : [...REQUIRED, "BOOTSTRAP.md", ...(options.audience === "private" ? MEMORY : [])];
+  const { audience } = options;
+  const all = [...REQUIRED, "BOOTSTRAP.md", ...(audience === "private" ? MEMORY : [])];
+  const names = audience === "subagent" ? SUBAGENT : audience === "guest" ? GUEST : all;
   const root = (await realOrUndefined(dir)) ?? dir;
   const files = await Promise.all(names.map((name) => readInjected(root, name, options.denied)));
   const hashes: Record<string, string> = {};

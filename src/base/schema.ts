@@ -3,6 +3,21 @@ import { z } from "zod";
 // Compiling parsers pays only for schemas that are used thousands of times; at a start it costs 4 ms and 2 MB.
 z.config({ jitless: true });
 
+/**
+ * Optional, and not even made while it is absent, which zod's own `optional` does: a schema of a hundred keys takes half a megabyte.
+ * Give it its `.meta` inside; outside it would be copied without this.
+ */
+export function absentOr<S extends z.ZodType>(make: () => S): z.ZodOptional<z.ZodLazy<S>> {
+  const schema = z.lazy(make).optional();
+  const { parse } = schema._zod;
+  schema._zod.parse = (payload, ctx) =>
+    payload.value === undefined ? payload : parse(payload, ctx);
+  schema._zod.run = schema._zod.parse;
+  // Found out by looking inside otherwise.
+  Object.defineProperty(schema._zod, "optin", { value: "optional" });
+  return schema;
+}
+
 /** Form hints that ride on a schema field; everything else (type, default, enum) zod already knows. */
 export type FieldMeta = {
   title?: string;

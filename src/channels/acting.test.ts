@@ -2,15 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import { AppError } from "../base/errors.ts";
 import type { Address } from "../flow.ts";
-import {
-  act,
-  type ActingPorts,
-  ACTIONS,
-  actionsOf,
-  capabilitiesOf,
-  type ToSend,
-} from "./acting.ts";
+import { act, type ActingPorts, ACTIONS, actionsOf, type ToSend } from "./acting.ts";
 import type { ChannelActions, ChatMessage } from "./action.ts";
+import { capabilitiesOf } from "./capable.ts";
 import type { ChannelAccount } from "./channel.ts";
 
 const TO: Address = { channel: "full", account: "default", chatId: "c1", threadId: "t1" };

@@ -8,7 +8,6 @@ import { AppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { Address } from "../flow.ts";
 import { type ActingPorts, type Action, type ActionName, ACTIONS } from "./action-table.ts";
-import type { ChannelActions } from "./action.ts";
 import type { ChannelAccount } from "./channel.ts";
 
 export { type ActingPorts, type ActionName, ACTIONS, type ToSend } from "./action-table.ts";
@@ -48,35 +47,6 @@ export function actionNamed(given: string): { name: ActionName; of: Action } {
     hint: meant ? `Did you mean ${meant}?` : `One of: ${known.join(", ")}.`,
   });
 }
-
-/** Written out, so that a new method of the interface is missed by the compiler and not by a user. */
-const METHODS: Record<keyof ChannelActions, true> = {
-  edit: true,
-  remove: true,
-  react: true,
-  reactions: true,
-  poll: true,
-  pin: true,
-  unpin: true,
-  pins: true,
-  read: true,
-  search: true,
-  sticker: true,
-  threadCreate: true,
-  threads: true,
-  permissions: true,
-  member: true,
-  directory: true,
-};
-
-/** What an account can do; presence is the capability. */
-export const capabilitiesOf = (
-  account: ChannelAccount,
-): (keyof ChannelActions | "send" | "typing")[] => [
-  "send",
-  ...(account.typing ? (["typing"] as const) : []),
-  ...(Object.keys(METHODS) as (keyof ChannelActions)[]).filter((key) => account[key] !== undefined),
-];
 
 const isOff = (of: Action, on: Readonly<Record<string, unknown>>): string | undefined =>
   of.switches.find((key) => on[key] === false);

@@ -6,16 +6,23 @@ import "../base/schema.ts";
 /** Ids are text, but people write numbers. */
 const entry = z.union([z.string(), z.number()]);
 
-export const GroupTools = z
-  .looseObject({
-    allow: z.array(z.string()).optional().meta({ title: "Allow" }),
-    alsoAllow: z.array(z.string()).optional().meta({ title: "Also allow" }),
-    deny: z.array(z.string()).optional().meta({ title: "Deny" }),
-  })
-  .meta({ title: "Tools" });
+export const GroupTools = z.lazy(() =>
+  z
+    .looseObject({
+      allow: z.array(z.string()).optional().meta({ title: "Allow" }),
+      alsoAllow: z.array(z.string()).optional().meta({ title: "Also allow" }),
+      deny: z.array(z.string()).optional().meta({ title: "Deny" }),
+    })
+    .meta({ title: "Tools" }),
+);
+
+/*
+ * Everything here is made when it is first needed: the schemas of three networks are a thousand objects and several megabytes, and
+ * most people have one network. So shapes are functions, and schemas are `z.lazy`.
+ */
 
 /** Of one group, one channel of a server, one topic. */
-export const roomShape = {
+export const roomShape = () => ({
   enabled: z.boolean().optional().meta({
     title: "Enabled",
     description: "false: nothing is answered there.",
@@ -39,22 +46,24 @@ export const roomShape = {
     title: "Instructions",
     description: "Added to the prompt there.",
   }),
-};
-
-export const Coalesce = z.looseObject({
-  minChars: z.int().min(1).optional().meta({
-    title: "At least",
-    description: "In characters. Unset: 1500.",
-  }),
-  maxChars: z.int().min(1).optional().meta({
-    title: "At most",
-    description: "In characters. Unset: the channel's limit.",
-  }),
-  idleMs: z.int().min(0).optional().meta({ title: "Pause", description: "In ms. Unset: 1000." }),
 });
 
+export const Coalesce = z.lazy(() =>
+  z.looseObject({
+    minChars: z.int().min(1).optional().meta({
+      title: "At least",
+      description: "In characters. Unset: 1500.",
+    }),
+    maxChars: z.int().min(1).optional().meta({
+      title: "At most",
+      description: "In characters. Unset: the channel's limit.",
+    }),
+    idleMs: z.int().min(0).optional().meta({ title: "Pause", description: "In ms. Unset: 1000." }),
+  }),
+);
+
 /** Spread into the schema of a channel; every one has a default or says what happens without it. */
-export const commonShape = {
+export const commonShape = () => ({
   enabled: z.boolean().default(true).meta({ title: "Enabled" }),
   name: z.string().optional().meta({ title: "Name", description: "For people." }),
   dmPolicy: z.enum(["pairing", "allowlist", "open", "disabled"]).default("pairing").meta({
@@ -156,7 +165,7 @@ export const commonShape = {
     title: "Before every answer",
     description: "Unset: `messages.responsePrefix`.",
   }),
-};
+});
 
 /** Of the whole section, which registry.ts puts together. */
 export const channelsMeta = { title: "Channels", group: "channels", order: 30 };

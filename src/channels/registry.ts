@@ -1,6 +1,7 @@
 /** One row per channel. The schema is static (config needs it); everything else is loaded on first use. */
 import { z } from "zod";
 
+import { absentOr } from "../base/schema.ts";
 import { ChannelDefaultsConfig, channelsMeta } from "./config.ts";
 import { DiscordConfig } from "./discord/config.ts";
 import { TelegramConfig } from "./telegram/config.ts";
@@ -66,16 +67,25 @@ export const OPERATORS = {
 } as const;
 export const OPERATOR_CHANNEL: string = OPERATORS.id;
 
-type Sections = { [K in NetworkId]: z.ZodOptional<(typeof NETWORKS)[K]["config"]> };
+type Sections = {
+  [K in NetworkId]: z.ZodOptional<z.ZodLazy<(typeof NETWORKS)[K]["config"]>>;
+};
 
 /** The section `channels` of the config: one section per network, and `defaults`. */
 export const ChannelsConfig = z
   .looseObject({
     defaults: ChannelDefaultsConfig,
     ...(Object.fromEntries(
-      Object.entries(NETWORKS).map(([id, { config }]) => [id, config.optional()]),
+      Object.entries(NETWORKS).map(([id, { config }]) => [id, absentOr<z.ZodType>(() => config)]),
     ) as Sections),
   })
   .prefault({})
   .meta(channelsMeta);
 export type ChannelsConfig = z.output<typeof ChannelsConfig>;
+
+/** Bigger parts that few need, loaded on first use. */
+export const PARTS = {
+  qr: () => import("./qr.ts"),
+  acting: () => import("./acting.ts"),
+  capabilities: () => import("./capable-row.ts"),
+};

@@ -6,7 +6,6 @@ import { z } from "zod";
 
 import { formatAge } from "../base/time.ts";
 import type { AccountView } from "./accounts.ts";
-import { ACTIONS } from "./acting.ts";
 import type { ChannelSetup, Probe } from "./channel.ts";
 import { NETWORK_IDS, type NetworkId, NETWORKS } from "./registry.ts";
 
@@ -20,52 +19,56 @@ export const ProbeResult = z.looseObject({
 });
 
 /** One account. The keys are those of the original's clients; what is not known is null. */
-export const AccountSnapshot = z.looseObject({
-  accountId: z.string(),
-  name: z.string().optional(),
-  enabled: z.boolean(),
-  configured: z.boolean().describe("It has what it needs to sign in, or to be linked."),
-  linked: z.boolean().optional().describe("Only for channels that are linked."),
-  tokenSource: z.enum(["config", "env", "tokenFile", "none"]).optional(),
-  running: z.boolean(),
-  connected: z
-    .boolean()
-    .describe("The platform has answered, and nothing has contradicted it since."),
-  mode: z.enum(["polling", "webhook"]).nullable(),
-  self: z.looseObject({ id: z.string().optional() }).nullable().describe("Who we are there."),
-  dmPolicy: z.string().optional(),
-  groupPolicy: z.string().optional(),
-  allowFrom: z.array(z.string()),
-  reconnectAttempts: z.int(),
-  roundTripMs: z.number().nullable().describe("Of the last heartbeat or probe."),
-  lastError: z.string().nullable(),
-  lastStartAt: time,
-  lastStopAt: time,
-  lastConnectedAt: time,
-  lastEventAt: time.describe("Anything that the platform sent, epoch ms."),
-  lastInboundAt: time,
-  lastOutboundAt: time.describe("The platform confirmed it with an id, epoch ms."),
-  lastDisconnect: z
-    .object({
-      at: z.number(),
-      status: z.number().optional(),
-      error: z.string().optional(),
-      loggedOut: z.boolean().optional(),
-    })
-    .nullable(),
-  probe: ProbeResult.optional(),
-  lastProbeAt: time.optional(),
-});
+export const AccountSnapshot = z.lazy(() =>
+  z.looseObject({
+    accountId: z.string(),
+    name: z.string().optional(),
+    enabled: z.boolean(),
+    configured: z.boolean().describe("It has what it needs to sign in, or to be linked."),
+    linked: z.boolean().optional().describe("Only for channels that are linked."),
+    tokenSource: z.enum(["config", "env", "tokenFile", "none"]).optional(),
+    running: z.boolean(),
+    connected: z
+      .boolean()
+      .describe("The platform has answered, and nothing has contradicted it since."),
+    mode: z.enum(["polling", "webhook"]).nullable(),
+    self: z.looseObject({ id: z.string().optional() }).nullable().describe("Who we are there."),
+    dmPolicy: z.string().optional(),
+    groupPolicy: z.string().optional(),
+    allowFrom: z.array(z.string()),
+    reconnectAttempts: z.int(),
+    roundTripMs: z.number().nullable().describe("Of the last heartbeat or probe."),
+    lastError: z.string().nullable(),
+    lastStartAt: time,
+    lastStopAt: time,
+    lastConnectedAt: time,
+    lastEventAt: time.describe("Anything that the platform sent, epoch ms."),
+    lastInboundAt: time,
+    lastOutboundAt: time.describe("The platform confirmed it with an id, epoch ms."),
+    lastDisconnect: z
+      .object({
+        at: z.number(),
+        status: z.number().optional(),
+        error: z.string().optional(),
+        loggedOut: z.boolean().optional(),
+      })
+      .nullable(),
+    probe: ProbeResult.optional(),
+    lastProbeAt: time.optional(),
+  }),
+);
 export type AccountSnapshot = z.output<typeof AccountSnapshot>;
 
 /** Something about an account that a person should look at. */
-export const ChannelWarning = z.object({
-  channel: z.string(),
-  accountId: z.string(),
-  kind: z.enum(["config", "auth", "runtime", "permissions", "privacy"]),
-  message: z.string(),
-  fix: z.string().optional(),
-});
+export const ChannelWarning = z.lazy(() =>
+  z.object({
+    channel: z.string(),
+    accountId: z.string(),
+    kind: z.enum(["config", "auth", "runtime", "permissions", "privacy"]),
+    message: z.string(),
+    fix: z.string().optional(),
+  }),
+);
 export type ChannelWarning = z.output<typeof ChannelWarning>;
 
 /** A running account that the platform has not answered for so long is deaf, in ms. */
@@ -144,23 +147,6 @@ export const Capabilities = z.looseObject({
     .describe("What the account's own code offers; empty while it does not run."),
   actions: z.array(z.string()).describe("Names for `message.action`."),
   probe: ProbeResult.nullable(),
-});
-
-export const capabilitiesRow = (
-  channel: NetworkId,
-  account: AccountSnapshot,
-  support: readonly string[],
-): z.output<typeof Capabilities> => ({
-  channel,
-  accountId: account.accountId,
-  ...(account.name !== undefined && { accountName: account.name }),
-  configured: account.configured,
-  enabled: account.enabled,
-  support: [...support],
-  actions: Object.entries(ACTIONS).flatMap(([name, { needs }]) =>
-    support.includes(needs) ? [name] : [],
-  ),
-  probe: account.probe ?? null,
 });
 
 /** The one that a name without an account means. */

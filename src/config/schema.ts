@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import { AgentsConfig } from "../agent/config.ts";
 import { VERSION } from "../base/brand.ts";
-import { type Field, fields, jsonSchema, type SchemaNode } from "../base/schema.ts";
+import { absentOr, type Field, fields, jsonSchema, type SchemaNode } from "../base/schema.ts";
 import { ChannelsConfig } from "../channels/registry.ts";
 import { WebConfig } from "../channels/whatsapp/config.ts";
 import { GatewayConfig } from "../gateway/config.ts";
@@ -34,7 +34,7 @@ export const ConfigSchema = z.looseObject({
   messages: MessagesConfig,
   commands: CommandsConfig,
   session: SessionConfig,
-  web: WebConfig.optional(),
+  web: absentOr(() => WebConfig),
   ui: UiConfig,
 });
 

@@ -15,6 +15,12 @@ type Def = {
 };
 const defOf = (schema: z.ZodType): Def => schema._zod.def as unknown as Def;
 
+/** What is inside a wrapping; undefined for what wraps nothing. A lazy schema is made now, once. */
+const innerOf = (schema: z.ZodType): z.ZodType | undefined =>
+  defOf(schema).type === "lazy"
+    ? (schema as z.ZodLazy<z.ZodType>).unwrap()
+    : defOf(schema).innerType;
+
 /** Defaults, optionals and transforms off; of a choice, the branch that has keys. */
 function bare(schema: z.ZodType): z.ZodType {
   const def = defOf(schema);
@@ -22,7 +28,8 @@ function bare(schema: z.ZodType): z.ZodType {
     const group = def.options!.map(bare).find((option) => defOf(option).type !== "string");
     return group ?? bare(def.options![0]!);
   }
-  if (def.innerType) return bare(def.innerType);
+  const inner = innerOf(schema);
+  if (inner) return bare(inner);
   if (def.type === "pipe" && def.in) return bare(def.in);
   return schema;
 }
@@ -62,9 +69,10 @@ export function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType 
 
 /** `.meta()` of a field, wherever in its wrapping it was put. */
 export function metaOf(schema: z.ZodType): FieldMeta | undefined {
-  return (
-    z.globalRegistry.get(schema) ?? (defOf(schema).innerType && metaOf(defOf(schema).innerType!))
-  );
+  const own = z.globalRegistry.get(schema);
+  if (own) return own;
+  const below = innerOf(schema);
+  return below && metaOf(below);
 }
 
 const SECRET_NAME =

@@ -3,7 +3,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Clock } from "../base/time.ts";
 import type { ChannelAccount } from "../channels/channel.ts";
-import type { Address, Inbound, TurnStatus } from "../flow.ts";
+import type { Address, Inbound, Trust, TurnStatus } from "../flow.ts";
 import type { Store } from "../store/store.ts";
 import type { BlockSettings } from "./blocks.ts";
 import type { Delivery } from "./outbox.ts";
@@ -29,6 +29,8 @@ export type Run = {
   agentId: string;
   reply: Address;
   inbound: Inbound;
+  /** What the router found of the sender. */
+  trust?: Trust;
   /** Ids of all turns that it answers, its own among them. */
   answers?: readonly string[];
 };
@@ -47,6 +49,7 @@ export type LiveSettings = {
   prefix?: string;
   identity?: string;
   thinking?: string;
+  /** Where `MEDIA:./…` is looked for. Undefined where the agent may not read files: then it sends none either. */
   workspace?: string;
 };
 

@@ -1,8 +1,9 @@
 /** Files of messages that go out: taken when a message is made, fetched and made to fit when it is sent. The port that delivery asks for. */
 import { AppError } from "../base/errors.ts";
 import type { MediaRef } from "../flow.ts";
-import { fetchMedia, type FetchOptions } from "./fetch.ts";
+import type { FetchOptions } from "./fetch.ts";
 import { Pictures } from "./image.ts";
+import { PARTS } from "./registry.ts";
 import { isVoice, kindOf } from "./sniff.ts";
 import { type MediaStore, tooLarge } from "./store.ts";
 import { takeFile } from "./workspace.ts";
@@ -62,7 +63,9 @@ export class Outgoing {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<MediaRef> {
-    const { data, mime, name } = await fetchMedia(url, { ...this.deps.web, signal });
+    const { data, mime, name } = await (
+      await PARTS.fetch()
+    ).fetchMedia(url, { ...this.deps.web, signal });
     const most = Math.max(Math.min(maxBytes, MOST.file), LARGEST_PICTURE);
     const saved = await this.deps.store.save("outbound", data, {
       mime,

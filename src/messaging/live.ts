@@ -1,6 +1,6 @@
 /** What a chat sees of a turn before its answer, as the config says for the channel, the agent and the chat. */
 import type { AgentsConfig } from "../agent/config.ts";
-import { agentSettings } from "../agent/settings.ts";
+import { agentEntries, agentSettings } from "../agent/settings.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { ackEmoji } from "../delivery/ack.ts";
@@ -11,6 +11,7 @@ import type { Inbound } from "../flow.ts";
 import { isAckWanted } from "../router/ack.ts";
 import type { Gate } from "../router/mention.ts";
 import type { ActiveRun } from "../sessions/desk.ts";
+import { allowedTools, GUEST_POLICY, policiesFor } from "../tools/policy.ts";
 import type { Policy } from "./policy.ts";
 
 /** Keys of channels' sections; each channel has those of them that its platform can do. */
@@ -37,6 +38,7 @@ export const runOf = ({ turn, answers }: ActiveRun): Run => ({
   agentId: turn.agentId,
   reply: turn.reply,
   inbound: turn.inbound,
+  trust: turn.trust,
   answers,
 });
 
@@ -62,8 +64,29 @@ export function liveSettings(run: Run, config: Config, policy: Policy, paths: Pa
     ...(prefix !== undefined && { prefix }),
     ...(identity && { identity }),
     ...(thinking && { thinking }),
-    workspace,
+    ...(maySendFiles(run, config, policy) && { workspace }),
   };
+}
+
+/**
+ * A line `MEDIA:./MEMORY.md` of an answer reads a file as much as the tool does, so the same rules hold for it. The model's own
+ * policies are left out: which model will answer is not known here, and they are about the model and not about the person.
+ */
+function maySendFiles({ inbound, trust, agentId }: Run, config: Config, policy: Policy): boolean {
+  const { tools: group } = policy.setting({ inbound, trust: trust ?? "guest" });
+  const entry = agentEntries(config.agents).find(({ id }) => id === agentId);
+  return (
+    allowedTools(
+      [{ name: "read" }],
+      ...policiesFor({
+        tools: config.tools,
+        agent: entry?.tools,
+        model: { provider: "", model: "" },
+        group,
+        ...(trust === "guest" && !group?.allow?.length && { guest: GUEST_POLICY }),
+      }),
+    ).length > 0
+  );
 }
 
 function blocks(defaults: AgentsConfig["defaults"], own: Partial<LiveKeys>): BlockSettings {

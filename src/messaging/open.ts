@@ -15,8 +15,8 @@ import type { Paths } from "../base/paths.ts";
 import { background } from "../base/task.ts";
 import type { Clock } from "../base/time.ts";
 import { Accounts } from "../channels/accounts.ts";
-import { act, type ActingPorts } from "../channels/acting.ts";
-import { type NetworkId, NETWORKS, OPERATOR_CHANNEL } from "../channels/registry.ts";
+import type { ActingPorts } from "../channels/action-table.ts";
+import { type NetworkId, NETWORKS, OPERATOR_CHANNEL, PARTS } from "../channels/registry.ts";
 import type { ConfigHandle } from "../config/handle.ts";
 import { render } from "../delivery/format/render.ts";
 import { Live } from "../delivery/live.ts";
@@ -39,6 +39,7 @@ import { pairingDesk } from "./pairing.ts";
 import { Policy } from "./policy.ts";
 import { messagingPort } from "./port.ts";
 import { messagesOf, type ReachDeps } from "./reach.ts";
+import { fileSecrets } from "./secrets.ts";
 import { deliveryTarget } from "./targets.ts";
 
 export type MessagingDeps = {
@@ -73,6 +74,9 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
   const { config, paths, store, clock, logging, media, models, conversations } = deps;
   const log = logging.logger("channels");
   const current = () => config.current();
+  const learnSecrets = () => {
+    for (const secret of fileSecrets(current().channels, paths.home)) logging.redact.add(secret);
+  };
 
   const accounts = new Accounts({
     clock,
@@ -156,7 +160,8 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     policy,
     pairing,
     media,
-    act: (name, to, params) => act(acting, name, to, params),
+    act: async (name, to, params) =>
+      (await PARTS.acting()).act(acting, name, to, masked(params, logging.redact.known)),
   };
 
   const commands = slashCommands(
@@ -190,7 +195,8 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     // An operator's client names the run itself, so that it can ask for it.
     runIdFor: ({ from, id }) => (from.channel === OPERATOR_CHANNEL ? id : crypto.randomUUID()),
     decide: (inbound) => router.decide(inbound),
-    mode: (turn) => policy.mode(turn),
+    // Each message by itself where people have tools of their own: in one turn they would share those of the first.
+    mode: (turn) => (policy.hasOwnTools(turn.inbound) ? "followup" : policy.mode(turn)),
     debounceMs: (inbound) => policy.debounceMs(inbound),
     note: (key, text) => conversations.note(key, text),
     entries: (turns, resumed) => conversations.entries(turns, resumed),
@@ -225,13 +231,20 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     },
     /** The operators' channel, who was let in, and what an earlier process left undone. Gives the number of turns that go on. */
     async recover(): Promise<number> {
+      learnSecrets();
       await accounts.startOperators();
       await router.reload();
+      const ready = Promise.withResolvers<void>();
+      const turns = await pipeline.recover(ready.promise);
       // With the networks there an interrupted answer goes on as it began; one that hangs holds nobody back for long.
       starting = accounts.apply();
-      await Promise.race([starting, clock.sleep(START_MS)]);
-      await live.recover();
-      return pipeline.recover();
+      try {
+        await Promise.race([starting, clock.sleep(START_MS)]);
+        await live.recover();
+      } finally {
+        ready.resolve();
+      }
+      return turns;
     },
     /** Resolves when every network has begun; then what is left in the outbox for them goes on. */
     async started(): Promise<void> {
@@ -240,9 +253,27 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     },
     /** Takes over what the config says now. */
     apply(): void {
+      learnSecrets();
       background("applying the channels' config", accounts.apply(), log);
     },
   };
+}
+
+/**
+ * Every text of an action without the secrets that the program knows: the question of a poll, a button's label, the name of a
+ * thread do not pass the outbox. What is in the media store stays as it is.
+ */
+function masked(
+  params: Readonly<Record<string, unknown>>,
+  redact: (text: string) => string,
+): Record<string, unknown> {
+  const each = (value: unknown): unknown => {
+    if (typeof value === "string") return redact(value);
+    if (Array.isArray(value)) return value.map(each);
+    if (typeof value !== "object" || value === null || "kind" in value) return value;
+    return masked(value as Record<string, unknown>, redact);
+  };
+  return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, each(value)]));
 }
 
 /** A network's section as the config has it, with what belongs to it at the root. */

@@ -70,7 +70,7 @@ export class Policy {
   }
 
   /** Messages for the model, without the port for sending them. */
-  setting({ inbound, trust }: TurnRow): Omit<TurnSetting, "messages"> {
+  setting({ inbound, trust }: Pick<TurnRow, "inbound" | "trust">): Omit<TurnSetting, "messages"> {
     const { channel } = inbound.from;
     if (channel === OPERATOR_CHANNEL) return { guest: false };
     const rules = inbound.chat === "dm" ? undefined : this.rules(inbound);
@@ -99,6 +99,13 @@ export class Policy {
     return queueMode(queue.byChannel[reply.channel] ?? queue.mode);
   }
 
+  /** Whether the config gives people of this group tools by their ids. */
+  hasOwnTools(inbound: Inbound): boolean {
+    if (inbound.chat === "dm") return false;
+    const config = this.accounts.planOf(inbound.from)?.config;
+    return config !== undefined && namesTools(config);
+  }
+
   debounceMs(inbound: Inbound): number {
     if (inbound.from.channel === OPERATOR_CHANNEL) return 0;
     const { messages } = this.config();
@@ -119,4 +126,15 @@ export class Policy {
     const facts = isNetwork(channel) ? this.accounts.factsFor(channel) : undefined;
     return facts && { channel, account, chatId: facts.chatOf?.(sender) ?? sender };
   }
+}
+
+const OWN_TOOLS = "toolsBySender";
+
+/** Wherever it stands in the section: in a group, a topic, a server or a channel of one. */
+function namesTools(part: unknown): boolean {
+  if (typeof part !== "object" || part === null) return false;
+  return Object.entries(part).some(
+    ([key, value]) =>
+      (key === OWN_TOOLS && Object.keys(value ?? {}).length > 0) || namesTools(value),
+  );
 }

@@ -3,10 +3,11 @@ import { AppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Clock } from "../base/time.ts";
 import { type Accounts, factsOf } from "../channels/accounts.ts";
-import { act, type ActingPorts, capabilitiesOf } from "../channels/acting.ts";
+import type { ActingPorts } from "../channels/action-table.ts";
+import { capabilitiesOf } from "../channels/capable.ts";
 import type { AccountState, Channel } from "../channels/channel.ts";
 import { type LoginDesk, openLogins } from "../channels/login-desk.ts";
-import { NETWORKS } from "../channels/registry.ts";
+import { NETWORKS, PARTS } from "../channels/registry.ts";
 import type { ConfigHandle } from "../config/handle.ts";
 import type { Delivery } from "../delivery/outbox.ts";
 import type { PairingDesk } from "./pairing.ts";
@@ -64,7 +65,7 @@ export function messagingPort({ accounts, delivery, pairing, acting, ...deps }: 
       name: string,
       to: { channel: string; account: string; chatId: string; threadId?: string },
       params: Record<string, unknown>,
-    ) => (await act(acting, name, to, params)).result,
+    ) => (await (await PARTS.acting()).act(acting, name, to, params)).result,
     pairing,
   };
 }

@@ -43,10 +43,29 @@ export function messagesOf(
       return facts.target(raw);
     },
     known: (to) => isKnown(deps, to),
-    act: deps.act,
+    act: (action, to, params) => {
+      refuseCommands(params["buttons"]);
+      return deps.act(action, to, params);
+    },
     attach: (data, about) => deps.media.save("outbound", data, { ...about, maxBytes: MAX_BYTES }),
   });
 }
+
+/**
+ * What a pressed button says is taken for the words of whoever presses it. The model is assumed hostile: behind "Yes" it could hide
+ * `/pair approve …`, and the owner would press it.
+ */
+function refuseCommands(buttons: unknown): void {
+  const rows = (Array.isArray(buttons) ? buttons : []) as { text?: unknown; data?: unknown }[][];
+  const hidden = rows.flat().find(({ text, data = text }) => HIDDEN_COMMAND.test(String(data)));
+  if (hidden)
+    throw new AppError("forbidden", "A button cannot give a command.", {
+      hint: "Write the command into the message, so that the person sees it and types it.",
+    });
+}
+
+/** With or without a mention in front, as router/calling.ts reads it. */
+const HIDDEN_COMMAND = /^\s*(?:(?:<@!?[^>\s]{1,64}>|@\S{1,64})[\s,:]+)?\//;
 
 /** Somebody there was let in before: by a message that was answered, by a list, or by approval. */
 async function isKnown({ store, policy, pairing }: ReachDeps, to: Address): Promise<boolean> {

@@ -77,7 +77,7 @@ function allow(input: AccessInput): Access {
     owners.ids.has(id) ||
     (dm && approved.has(id));
   // Nobody is called the owner in the config: then it is who may write directly by name.
-  const first = rules.allowFrom.includes(id) || (dm && approved.has(id));
+  const first = (rules.allowFrom.includes(id) && !CHAT_IDS.test(id)) || (dm && approved.has(id));
   const owner = owners.configured ? owners.ids.has(id) : first;
   return {
     kind: "allow",

@@ -24,8 +24,11 @@ export async function unansweredBefore(
 const cut = (text: string): string =>
   text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT).toWellFormed()}…` : text;
 
+/** Of a name: the id behind it must never be what is cut off, because it alone tells who somebody is. In characters. */
+const MAX_NAME = 50;
+
 /** `Ada (42)`. */
 export function senderLabel({ id, name, handle }: Inbound["sender"]): string {
-  const called = (name || handle)?.trim();
+  const called = (name || handle)?.trim().slice(0, MAX_NAME).toWellFormed();
   return called && called !== id ? `${called} (${id})` : id;
 }

@@ -91,6 +91,7 @@ export class Router {
   private readonly pairing: Pairing;
   private readonly mentions: Mentions;
   private readonly flood: Buckets;
+  private readonly stops: Buckets;
   private readonly floodNotices: Buckets;
   private readonly staleNotices: Buckets;
   private readonly bots: BotStreaks;
@@ -103,6 +104,7 @@ export class Router {
       this.warnOnce(`mention ${pattern}`, "a mention pattern is not used", { pattern, why }),
     );
     this.flood = new Buckets(clock, FLOOD);
+    this.stops = new Buckets(clock, FLOOD);
     this.floodNotices = new Buckets(clock, { perMinute: 1, burst: 1 });
     this.staleNotices = new Buckets(clock, { perMinute: 1 / 60, burst: 1 });
     this.bots = new BotStreaks(clock);
@@ -218,8 +220,7 @@ export class Router {
     // First: the other reason would say that a mention is missing, and one would not help.
     if (gate && found && !command) return dropped(inbound, "not_allowed", "may not use commands");
     if (gate?.required && !gate.mentioned) return dropped(inbound, "not_mentioned");
-    // Whoever wrote too much must be able to stop what that began.
-    const refusal = command?.call.name === STOP ? undefined : this.refusal(inbound);
+    const refusal = command?.call.name === STOP ? this.stopRefusal(inbound) : this.refusal(inbound);
     if (refusal) return refusal;
     // In a direct message nobody else reads the refusal; as text to the model the command would look as if it had worked.
     if (found && !command) return this.say(inbound, { text: REFUSAL, by: "commands" });
@@ -283,6 +284,11 @@ export class Router {
     return undefined;
   }
 
+  /** Whoever wrote too much must be able to stop what that began; that is answered, so it has a limit of its own. */
+  private stopRefusal(inbound: Inbound): Decision | undefined {
+    return this.stops.take(senderKey(inbound)) ? undefined : dropped(inbound, "flood");
+  }
+
   private isBotLoop(inbound: Inbound): boolean {
     return inbound.sender.bot === true && !this.bots.answer(chatKey(inbound));
   }
@@ -299,7 +305,7 @@ export class Router {
     const turn = (agentId: string): TurnRoute => ({
       kind: "turn",
       agentId,
-      sessionKey: sessionKeyFor(inbound, agentId, session),
+      sessionKey: sessionKeyFor(inbound, agentId, session, trust),
       reply: inbound.from,
       matchedBy: together ? "broadcast" : bound.matchedBy,
       trust,
@@ -347,8 +353,18 @@ const answer = ({ text, by }: { text: string; by: string }) => ({
 
 const dropped = (inbound: Inbound, reason: DropReason, detail?: string): Decision => ({
   route: { kind: "drop", reason, ...(detail && { detail }) },
-  inbound,
+  inbound: reason === "not_mentioned" ? inbound : shortened(inbound),
 });
+
+/** Of what nobody will read but the owner in the trace, in characters. */
+const MAX_DROPPED = 500;
+
+/** Strangers write as much as they like, and every message is kept for a week. */
+function shortened({ notes: _, quoted: __, room: ___, ...inbound }: Inbound): Inbound {
+  const { text } = inbound;
+  if (text.length <= MAX_DROPPED) return inbound;
+  return { ...inbound, text: `${text.slice(0, MAX_DROPPED).toWellFormed()}…` };
+}
 
 const chatKey = ({ from }: Inbound): string =>
   [from.channel, from.account, from.chatId, from.threadId ?? ""].join("\n");

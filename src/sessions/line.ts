@@ -25,25 +25,35 @@ export type LineDeps = {
 const STORE_RETRY_MS = 5000;
 
 export class Line {
+  /** Ids of turns that were joined and are not over. */
+  private readonly inHand = new Set<string>();
+
   constructor(
     private readonly deps: LineDeps,
     /** Answers these messages with one turn. Throws only what the store throws. */
     private readonly answer: (turns: TurnRow[]) => Promise<void>,
   ) {}
 
-  /** It waits, steers the running turn, or begins. Returns at once. */
-  join(turn: TurnRow): void {
+  /**
+   * It waits, steers the running turn, or begins. Returns at once. One that was joined already is left out: a message may be stored
+   * just when the store is asked what an earlier process left. `after`: nothing begins because of it before that.
+   */
+  join(turn: TurnRow, after?: Promise<unknown>): void {
     const { desk, log } = this.deps;
+    if (this.inHand.has(turn.id)) return;
+    this.inHand.add(turn.id);
     const running = desk.running(turn.sessionKey);
     const where = place(this.deps.mode(turn), running !== undefined);
     desk.enqueue(turn);
     if (where === "interrupt") running?.controller.abort();
     // A steering message waits on the desk too: the running turn takes it at its next tool boundary, or it is a turn of its own.
-    background("turn", this.begin(turn), log);
+    const work = this.begin(turn, after).finally(() => this.inHand.delete(turn.id));
+    background("turn", work, log);
   }
 
-  private async begin(turn: TurnRow): Promise<void> {
+  private async begin(turn: TurnRow, after?: Promise<unknown>): Promise<void> {
     const { lanes } = this.deps;
+    await after;
     // Never left out, however long it waits: one call of `next` for each message that waits.
     if (await this.quiet(turn)) await lanes.run(turn.sessionKey, () => this.next(turn.sessionKey));
   }

@@ -117,7 +117,7 @@ describe("session keys", () => {
   ];
   for (const [what, message, session, key] of table)
     test(`${what}: ${key}`, () => {
-      const made = sessionKeyFor(inbound(message), "a", SessionConfig.parse(session));
+      const made = sessionKeyFor(inbound(message), "a", SessionConfig.parse(session), "owner");
       expect(made as string).toBe(key);
     });
 });

@@ -93,6 +93,17 @@ test("a key that the provider refuses changes nothing", async () => {
   expect(configOf(home)).toEqual(before);
 });
 
+test("channels that are set up already are not named among the next steps", async () => {
+  const home = newHome();
+  mkdirSync(home.state, { mode: 0o700 });
+  const channels = { discord: { enabled: false } };
+  writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify({ channels }));
+  const done = await runCli([...quiet, "--auth-choice", "skip"], { home });
+  expect(done.stdout).toContain("clawdbot gateway");
+  expect(done.stdout).not.toContain("channels add");
+  expect(configOf(home)).toMatchObject({ channels });
+});
+
 test("other lines of .env stay, and a second key replaces the first", async () => {
   const { home } = await withAnthropic();
   const lines = "# mine\nOTHER='a b'\nANTHROPIC_API_KEY=old";
@@ -186,6 +197,7 @@ test("at a terminal two questions are enough for a model, and the key is not sho
   await person.sees("answered.");
   expect(await person.exited).toBe(0);
   expect(person.text()).toContain("clawdbot gateway");
+  expect(person.text()).toContain("Chats (Telegram, WhatsApp, Discord): clawdbot channels add");
   expect(person.text()).not.toContain(KEY);
   expect(person.text()).not.toContain("sk-ant-wrong");
   expect(dotEnv(home)).toContain(KEY);

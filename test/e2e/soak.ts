@@ -137,8 +137,10 @@ class Soak {
     // Discord tells nobody of what was said in a chat that a bot has never heard of.
     if (this.has("discord")) await this.networks.discord.gateway.ready();
     const writers = interleaved(this.sides.map((side) => side.writers));
-    const at = (parts: number[], i: number) => parts.some((part) => Math.floor(part * messages) === i);
-    const soon = (i: number) => kills.some((part) => i >= part * messages - 2 * OPEN && i <= part * messages);
+    const at = (parts: number[], i: number) =>
+      parts.some((part) => Math.floor(part * messages) === i);
+    const soon = (i: number) =>
+      kills.some((part) => i >= part * messages - 2 * OPEN && i <= part * messages);
     for (let i = 0; i < messages && !this.late; i++) {
       await this.until(() => i - this.answered.size < OPEN);
       this.faults.calm = soon(i) || this.starting !== undefined;
@@ -204,6 +206,8 @@ class Soak {
 
   private kill(): void {
     this.kills++;
+    console.log("KILL", performance.now() | 0);
+    (globalThis as any).noteAll?.("KILL");
     this.starting = (async () => {
       this.most = Math.max(this.most, this.memory("VmHWM"));
       await this.gateway.kill("SIGKILL");
@@ -229,7 +233,11 @@ class Soak {
     await Promise.all([
       rounds("telegram", () => this.relays[0]!.cut(), polls),
       rounds("discord", () => discord.gateway.cut(), signIns),
-      rounds("whatsapp", () => whatsapp.cut(), () => whatsapp.world.signIns),
+      rounds(
+        "whatsapp",
+        () => whatsapp.cut(),
+        () => whatsapp.world.signIns,
+      ),
     ]);
   }
 
@@ -271,7 +279,13 @@ class Soak {
         if (this.asked.get(n) !== chat) disordered.push(`${n} of ${this.asked.get(n)} in ${chat}`);
         const place = this.order.get(chat)?.indexOf(n) ?? -1;
         if (before) continue;
-        if (place < (newest.get(chat) ?? -1)) disordered.push(`${n} in ${chat} too late`);
+        if (place < (newest.get(chat) ?? -1))
+          disordered.push(
+            `${n} in ${chat} too late: ${this.sides
+              .flatMap((x) => x.answers())
+              .filter((x) => x.chat === chat)
+              .map((x) => x.text)}`,
+          );
         newest.set(chat, Math.max(place, newest.get(chat) ?? -1));
       }
     }
@@ -287,7 +301,11 @@ class Soak {
       once: all.filter((n) => times.get(n) === 1).length,
       twice: all.filter((n) => times.get(n) === 2).length,
       faults: this.faults.counts,
-      ...(await this.kept(process.env.TWICE ? all.filter((n) => times.get(n) === 2) : [...lost, ...oftener])),
+      ...(await this.kept([
+        ...lost,
+        ...oftener,
+        ...disordered.map((text) => Number.parseInt(text)),
+      ])),
     };
   }
 
@@ -295,7 +313,10 @@ class Soak {
     const path = join(this.networks.home.state, "clawdbot.sqlite");
     const store = await openSqlite({ path, log: silentLogger });
     try {
-      const rows = await store.outbox.list({ limit: 1_000, states: ["pending", "sending", "dead", "unknown"] });
+      const rows = await store.outbox.list({
+        limit: 1_000,
+        states: ["pending", "sending", "dead", "unknown"],
+      });
       const { rows: known } = failed.length
         ? await store.inbound.recent({ limit: 10_000 })
         : { rows: [] };
@@ -305,7 +326,9 @@ class Soak {
           outbox: rows.map(({ key, state, text, error }) => `${key} ${state} ${text}: ${error}`),
         },
         traces: failed.map((n) => {
-          const row = known.find(({ inbound }) => new RegExp(`question-${n}\\b`).test(inbound.text));
+          const row = known.find(({ inbound }) =>
+            new RegExp(`question-${n}\\b`).test(inbound.text),
+          );
           return `${n} ${row ? JSON.stringify(row, undefined, 1) : "never stored"}`;
         }),
       };

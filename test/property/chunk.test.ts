@@ -25,7 +25,10 @@ function balanced(part: string): boolean {
   return open === undefined;
 }
 
-const word = fc.string({ unit: fc.constantFrom("a", "b", "(", ")", "é", "😀", "-"), maxLength: 30 });
+const word = fc.string({
+  unit: fc.constantFrom("a", "b", "(", ")", "é", "😀", "-"),
+  maxLength: 30,
+});
 const plainLine = fc.array(word, { maxLength: 6 }).map((words) => `x${words.join(" ")}`);
 const code = fc
   .record({
@@ -82,7 +85,20 @@ describe("a text cut into messages", () => {
   });
 
   test("takes 100,000 characters of anything in a few steps", () => {
-    const pieces = ["```\n", "a ", "(", "> ", "- ", "\n", "`", "~~~\n", "😀", "\u202e", "é\u0301", "a".repeat(50)];
+    const pieces = [
+      "```\n",
+      "a ",
+      "(",
+      "> ",
+      "- ",
+      "\n",
+      "`",
+      "~~~\n",
+      "😀",
+      "\u202e",
+      "é\u0301",
+      "a".repeat(50),
+    ];
     for (const piece of pieces) {
       const text = piece.repeat(Math.ceil(100_000 / piece.length));
       const parts = chunk(text, { limit: 2000, lines: 17 });

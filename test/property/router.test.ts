@@ -247,6 +247,7 @@ test("two chats never share a session key, and two people only where the config 
       },
       "main",
       rules,
+      "owner",
     ) as string;
   fc.assert(
     fc.property(at, at, (one, two) => {

@@ -6,7 +6,7 @@ import { commonShape, GroupTools, roomShape, withoutDefaults } from "../config.t
 const entry = z.union([z.string(), z.number()]);
 
 /** Who may talk, as lists of the January configs and of later ones. */
-const people = {
+const people = () => ({
   users: z.array(entry).optional().meta({
     title: "Who may talk",
     description: "Ids of users. Unset: everybody who can write there.",
@@ -15,52 +15,56 @@ const people = {
     title: "Roles that may talk",
     description: "Ids of roles, besides the users.",
   }),
-};
+});
 
-const Channel = z
-  .looseObject({
-    ...roomShape,
-    ...people,
-    allow: z.boolean().optional().meta({
-      title: "Allowed",
-      description: "The older word for `enabled`.",
-      advanced: true,
-    }),
-    autoThread: z.boolean().optional().meta({
-      title: "Answer in a thread",
-      description: "A thread is opened below every message that is answered.",
-    }),
-  })
-  .meta({ title: "Channel" });
+const Channel = z.lazy(() =>
+  z
+    .looseObject({
+      ...roomShape(),
+      ...people(),
+      allow: z.boolean().optional().meta({
+        title: "Allowed",
+        description: "The older word for `enabled`.",
+        advanced: true,
+      }),
+      autoThread: z.boolean().optional().meta({
+        title: "Answer in a thread",
+        description: "A thread is opened below every message that is answered.",
+      }),
+    })
+    .meta({ title: "Channel" }),
+);
 
-const Guild = z
-  .looseObject({
-    slug: z.string().optional().meta({
-      title: "Name",
-      description: "In lower case with dashes; for people.",
-    }),
-    requireMention: roomShape.requireMention,
-    tools: GroupTools.optional(),
-    toolsBySender: roomShape.toolsBySender,
-    reactionNotifications: z.enum(["off", "own", "all", "allowlist"]).default("own").meta({
-      title: "Reactions",
-      description:
-        "Which of them the assistant is told: none, those to its own messages, all, or those of the listed users.",
-    }),
-    ...people,
-    channels: z.record(z.string(), Channel).optional().meta({
-      title: "Channels",
-      description: "By id, by name or `*`. Unset: all of them.",
-    }),
-  })
-  .meta({ title: "Server" });
+const Guild = z.lazy(() =>
+  z
+    .looseObject({
+      slug: z.string().optional().meta({
+        title: "Name",
+        description: "In lower case with dashes; for people.",
+      }),
+      requireMention: roomShape().requireMention,
+      tools: GroupTools.optional(),
+      toolsBySender: roomShape().toolsBySender,
+      reactionNotifications: z.enum(["off", "own", "all", "allowlist"]).default("own").meta({
+        title: "Reactions",
+        description:
+          "Which of them the assistant is told: none, those to its own messages, all, or those of the listed users.",
+      }),
+      ...people(),
+      channels: z.record(z.string(), Channel).optional().meta({
+        title: "Channels",
+        description: "By id, by name or `*`. Unset: all of them.",
+      }),
+    })
+    .meta({ title: "Server" }),
+);
 
 const gate = (title: string) => z.boolean().default(true).meta({ title });
 
-const shape = {
-  ...commonShape,
+const shape = () => ({
+  ...commonShape(),
   // Without a default, because `dm.policy` and `dm.allowFrom` mean the same.
-  dmPolicy: commonShape.dmPolicy.unwrap().optional().meta({
+  dmPolicy: commonShape().dmPolicy.unwrap().optional().meta({
     title: "Direct messages",
     description:
       "`pairing`: a stranger gets a code that you approve. `allowlist`: only who is listed. `open`: everybody, and then `allowFrom` must have `*`. `disabled`: nobody. Unset: `dm.policy`, else `pairing`.",
@@ -154,16 +158,25 @@ const shape = {
     description: "Whoever runs that machine reads everything and has the token.",
     advanced: true,
   }),
-};
+});
 
-export const DiscordConfig = z
-  .looseObject({
-    ...shape,
-    accounts: z.record(z.string(), withoutDefaults(shape)).optional().meta({
-      title: "More accounts",
-      description: "Each with the keys of the channel; what one does not say, the channel says.",
-    }),
-  })
-  .meta({ title: "Discord", group: "channels" });
+export const DiscordConfig = z.lazy(() =>
+  z
+    .looseObject({
+      ...shape(),
+      accounts: z
+        .record(
+          z.string(),
+          z.lazy(() => withoutDefaults(shape())),
+        )
+        .optional()
+        .meta({
+          title: "More accounts",
+          description:
+            "Each with the keys of the channel; what one does not say, the channel says.",
+        }),
+    })
+    .meta({ title: "Discord", group: "channels" }),
+);
 export type DiscordConfig = z.output<typeof DiscordConfig>;
 export type GuildConfig = z.output<typeof Guild>;

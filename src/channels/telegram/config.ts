@@ -3,16 +3,18 @@ import { z } from "zod";
 
 import { commonShape, roomShape, withoutDefaults } from "../config.ts";
 
-const Group = z.looseObject({
-  ...roomShape,
-  topics: z.record(z.string(), z.looseObject(roomShape)).optional().meta({
-    title: "Topics",
-    description: "Of a forum, by the number of the topic (1 is General), or `*`.",
+const Group = z.lazy(() =>
+  z.looseObject({
+    ...roomShape(),
+    topics: z.record(z.string(), z.looseObject(roomShape())).optional().meta({
+      title: "Topics",
+      description: "Of a forum, by the number of the topic (1 is General), or `*`.",
+    }),
   }),
-});
+);
 
-const shape = {
-  ...commonShape,
+const shape = () => ({
+  ...commonShape(),
   botToken: z.string().optional().meta({
     title: "Bot token",
     description: "From @BotFather. Unset: the environment's `TELEGRAM_BOT_TOKEN`.",
@@ -140,15 +142,24 @@ const shape = {
     description: "Whoever runs that machine reads everything and has the token.",
     advanced: true,
   }),
-};
+});
 
-export const TelegramConfig = z
-  .looseObject({
-    ...shape,
-    accounts: z.record(z.string(), withoutDefaults(shape)).optional().meta({
-      title: "More accounts",
-      description: "Each with the keys of the channel; what one does not say, the channel says.",
-    }),
-  })
-  .meta({ title: "Telegram", group: "channels" });
+export const TelegramConfig = z.lazy(() =>
+  z
+    .looseObject({
+      ...shape(),
+      accounts: z
+        .record(
+          z.string(),
+          z.lazy(() => withoutDefaults(shape())),
+        )
+        .optional()
+        .meta({
+          title: "More accounts",
+          description:
+            "Each with the keys of the channel; what one does not say, the channel says.",
+        }),
+    })
+    .meta({ title: "Telegram", group: "channels" }),
+);
 export type TelegramConfig = z.output<typeof TelegramConfig>;

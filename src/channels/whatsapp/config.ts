@@ -3,50 +3,54 @@ import { z } from "zod";
 
 import { commonShape, roomShape, withoutDefaults } from "../config.ts";
 
-const Reconnect = z
-  .looseObject({
-    initialMs: z.int().min(250).default(2000).meta({
-      title: "First pause",
-      description: "In ms, before the first new connection.",
-    }),
-    maxMs: z.int().min(250).default(30_000).meta({
-      title: "Longest pause",
-      description: "In ms.",
-    }),
-    factor: z.number().min(1.1).max(10).default(1.8).meta({
-      title: "Growth of the pause",
-      description: "Every pause is so many times the one before.",
-    }),
-    jitter: z.number().min(0).max(1).default(0.25).meta({
-      title: "Chance in the pause",
-      description: "Part of it, 0 to 1.",
-    }),
-    maxAttempts: z.int().min(0).default(12).meta({
-      title: "Attempts",
-      description: "In a row. After them the account rests for minutes. 0: without end.",
-    }),
-  })
-  .prefault({})
-  .meta({ title: "Reconnect", advanced: true });
+const Reconnect = z.lazy(() =>
+  z
+    .looseObject({
+      initialMs: z.int().min(250).default(2000).meta({
+        title: "First pause",
+        description: "In ms, before the first new connection.",
+      }),
+      maxMs: z.int().min(250).default(30_000).meta({
+        title: "Longest pause",
+        description: "In ms.",
+      }),
+      factor: z.number().min(1.1).max(10).default(1.8).meta({
+        title: "Growth of the pause",
+        description: "Every pause is so many times the one before.",
+      }),
+      jitter: z.number().min(0).max(1).default(0.25).meta({
+        title: "Chance in the pause",
+        description: "Part of it, 0 to 1.",
+      }),
+      maxAttempts: z.int().min(0).default(12).meta({
+        title: "Attempts",
+        description: "In a row. After them the account rests for minutes. 0: without end.",
+      }),
+    })
+    .prefault({})
+    .meta({ title: "Reconnect", advanced: true }),
+);
 
 /** The root section `web`: the connection to WhatsApp's servers. */
-export const WebConfig = z
-  .looseObject({
-    enabled: z.boolean().default(true).meta({
-      title: "Enabled",
-      description: "false: no WhatsApp account is started.",
-    }),
-    heartbeatSeconds: z.int().min(1).default(60).meta({
-      title: "Heartbeat",
-      description: "Seconds between two checks of the connection.",
-    }),
-    reconnect: Reconnect,
-  })
-  .meta({ title: "WhatsApp connection", group: "channels", advanced: true });
+export const WebConfig = z.lazy(() =>
+  z
+    .looseObject({
+      enabled: z.boolean().default(true).meta({
+        title: "Enabled",
+        description: "false: no WhatsApp account is started.",
+      }),
+      heartbeatSeconds: z.int().min(1).default(60).meta({
+        title: "Heartbeat",
+        description: "Seconds between two checks of the connection.",
+      }),
+      reconnect: Reconnect,
+    })
+    .meta({ title: "WhatsApp connection", group: "channels", advanced: true }),
+);
 export type WebConfig = z.output<typeof WebConfig>;
 
-const shape = {
-  ...commonShape,
+const shape = () => ({
+  ...commonShape(),
   sendReadReceipts: z.boolean().default(true).meta({
     title: "Blue ticks",
     description: "Tell the sender that a message was read, once it is stored.",
@@ -61,7 +65,7 @@ const shape = {
     description: "Unset: nothing.",
     advanced: true,
   }),
-  groups: z.record(z.string(), z.looseObject(roomShape)).optional().meta({
+  groups: z.record(z.string(), z.looseObject(roomShape())).optional().meta({
     title: "Groups by id",
     description:
       "`<digits>@g.us`, or `*` for all. When any is listed, the others are not answered.",
@@ -111,15 +115,24 @@ const shape = {
       advanced: true,
     }),
   web: WebConfig.optional(),
-};
+});
 
-export const WhatsappConfig = z
-  .looseObject({
-    ...shape,
-    accounts: z.record(z.string(), withoutDefaults(shape)).optional().meta({
-      title: "More accounts",
-      description: "Each with the keys of the channel; what one does not say, the channel says.",
-    }),
-  })
-  .meta({ title: "WhatsApp", group: "channels" });
+export const WhatsappConfig = z.lazy(() =>
+  z
+    .looseObject({
+      ...shape(),
+      accounts: z
+        .record(
+          z.string(),
+          z.lazy(() => withoutDefaults(shape())),
+        )
+        .optional()
+        .meta({
+          title: "More accounts",
+          description:
+            "Each with the keys of the channel; what one does not say, the channel says.",
+        }),
+    })
+    .meta({ title: "WhatsApp", group: "channels" }),
+);
 export type WhatsappConfig = z.output<typeof WhatsappConfig>;

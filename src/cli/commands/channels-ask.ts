@@ -1,10 +1,11 @@
 /** `channels capabilities|resolve`: what an account can do, and what a name stands for on its network. */
 import { AppError } from "../../base/errors.ts";
 import { factsOf } from "../../channels/accounts.ts";
-import { capabilitiesOf } from "../../channels/acting.ts";
 import type { Found } from "../../channels/action.ts";
+import { capabilitiesRow } from "../../channels/capable-row.ts";
+import { capabilitiesOf } from "../../channels/capable.ts";
 import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
-import { type AccountSnapshot, capabilitiesRow, wireProbe } from "../../channels/summary.ts";
+import { type AccountSnapshot, wireProbe } from "../../channels/summary.ts";
 import { wholeNumber } from "../arguments.ts";
 import {
   ACCOUNT_ARG,

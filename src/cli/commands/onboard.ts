@@ -3,6 +3,7 @@ import { runCommand } from "citty";
 
 import { AppError } from "../../base/errors.ts";
 import { refuseInNixMode } from "../../base/nix.ts";
+import { NETWORK_IDS, NETWORKS } from "../../channels/registry.ts";
 import { noManager } from "../../service/registry.ts";
 import type { Obstacle } from "../../service/service.ts";
 import { canAsk, openAsk } from "../ask.ts";
@@ -166,6 +167,10 @@ async function sayNext(
     out.line(
       `Then, in a second terminal: ${cli.name}${cli.profileFlag} dashboard (prints a link to the page on port ${config.gateway.port})`,
     );
+  }
+  if (NETWORK_IDS.every((id) => config.channels[id] === undefined)) {
+    const names = NETWORK_IDS.map((id) => NETWORKS[id].label).join(", ");
+    out.line(`Chats (${names}): ${cli.name}${cli.profileFlag} channels add`);
   }
 }
 

@@ -154,13 +154,15 @@ export const agent = {
     doc: "Runs an agent once. Answers twice under the same request id: accepted, then the result.",
     scope: "operator.write",
     params: AgentParams,
-    result: z.object({
-      runId: z.string(),
-      status: z.string(),
-      acceptedAt: z.number().optional(),
-      summary: z.string().optional(),
-      result: z.unknown().optional(),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        runId: z.string(),
+        status: z.string(),
+        acceptedAt: z.number().optional(),
+        summary: z.string().optional(),
+        result: z.unknown().optional(),
+      }),
+    ),
     async run(params, ctx) {
       const key = await sessionFor(params, ctx);
       const media = await readAttachments(params.attachments ?? []);
@@ -208,13 +210,15 @@ export const agent = {
       runId: z.string().min(1).max(256),
       timeoutMs: z.int().min(0).max(MAX_RUN_MS).default(30_000),
     }),
-    result: z.object({
-      runId: z.string(),
-      status: z.enum(["ok", "error", "timeout"]),
-      startedAt: z.number().optional(),
-      endedAt: z.number().optional(),
-      error: z.string().optional(),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        runId: z.string(),
+        status: z.enum(["ok", "error", "timeout"]),
+        startedAt: z.number().optional(),
+        endedAt: z.number().optional(),
+        error: z.string().optional(),
+      }),
+    ),
     async run({ runId, timeoutMs }, ctx) {
       return waitResult(runId, await ctx.runs.wait(runId, timeoutMs));
     },
@@ -224,7 +228,7 @@ export const agent = {
     doc: "Name and avatar of an agent.",
     scope: "operator.read",
     params: z.object({ agentId: optional, sessionKey: optional }),
-    result: z.object({ agentId: z.string(), name: z.string(), avatar: z.string() }),
+    result: z.lazy(() => z.object({ agentId: z.string(), name: z.string(), avatar: z.string() })),
     async run({ agentId, sessionKey }, ctx) {
       const { defaultAgentId } = ctx.info;
       const wanted = agentId?.trim().toLowerCase() || undefined;
@@ -245,14 +249,20 @@ export const agent = {
     doc: "All agents of this gateway.",
     scope: "operator.read",
     params: z.object({}),
-    result: z.object({
-      defaultId: z.string(),
-      mainKey: z.string(),
-      scope: z.string(),
-      agents: z.array(
-        z.object({ id: z.string(), name: z.string().optional(), identity: z.unknown().optional() }),
-      ),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        defaultId: z.string(),
+        mainKey: z.string(),
+        scope: z.string(),
+        agents: z.array(
+          z.object({
+            id: z.string(),
+            name: z.string().optional(),
+            identity: z.unknown().optional(),
+          }),
+        ),
+      }),
+    ),
     async run(_, ctx) {
       const config = ctx.config.current();
       const { defaultAgentId } = ctx.info;

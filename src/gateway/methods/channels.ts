@@ -4,12 +4,10 @@ import { z } from "zod";
 import { AppError } from "../../base/errors.ts";
 import { isNetwork } from "../../channels/accounts.ts";
 import type { LoginStep } from "../../channels/channel.ts";
-import { qrPng } from "../../channels/qr.ts";
-import { NETWORK_IDS, type NetworkId } from "../../channels/registry.ts";
+import { NETWORK_IDS, type NetworkId, PARTS } from "../../channels/registry.ts";
 import {
   AccountSnapshot,
   Capabilities,
-  capabilitiesRow,
   ChannelWarning,
   directory,
   warningsOf,
@@ -59,12 +57,12 @@ async function loginPlace(
   );
 }
 
-function answerOf(step: LoginStep): z.input<typeof LoginAnswer> {
+async function answerOf(step: LoginStep): Promise<z.input<typeof LoginAnswer>> {
   switch (step.kind) {
     case "qr":
       return {
         message: "Scan this with the phone: Settings, Linked devices, Link a device.",
-        qrDataUrl: qrPng(step.data),
+        qrDataUrl: (await PARTS.qr()).qrPng(step.data),
         qr: step.data,
       };
     case "code":
@@ -95,27 +93,29 @@ export const channels = {
         .optional()
         .describe("Of each probe, in ms. At least 1000; 10000 when unset."),
     }),
-    result: z.object({
-      ts: z.number(),
-      channelOrder: z.array(z.string()),
-      channelLabels: names,
-      channelDetailLabels: names,
-      channelSystemImages: names,
-      channelMeta: z.array(
-        z.object({
-          id: z.string(),
-          label: z.string(),
-          detailLabel: z.string(),
-          systemImage: z.string().optional(),
-        }),
-      ),
-      channels: z
-        .record(z.string(), z.looseObject({ configured: z.boolean() }))
-        .describe("What stands on each channel's card; null for what is not known."),
-      channelAccounts: z.record(z.string(), z.array(AccountSnapshot)),
-      channelDefaultAccountId: names,
-      warnings: z.array(ChannelWarning),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        ts: z.number(),
+        channelOrder: z.array(z.string()),
+        channelLabels: names,
+        channelDetailLabels: names,
+        channelSystemImages: names,
+        channelMeta: z.array(
+          z.object({
+            id: z.string(),
+            label: z.string(),
+            detailLabel: z.string(),
+            systemImage: z.string().optional(),
+          }),
+        ),
+        channels: z
+          .record(z.string(), z.looseObject({ configured: z.boolean() }))
+          .describe("What stands on each channel's card; null for what is not known."),
+        channelAccounts: z.record(z.string(), z.array(AccountSnapshot)),
+        channelDefaultAccountId: names,
+        warnings: z.array(ChannelWarning),
+      }),
+    ),
     async run({ probe, timeoutMs = 10_000 }, { messaging, gateway }) {
       const looks = await lookAtChannels(messaging, {
         now: () => gateway.now(),
@@ -149,6 +149,7 @@ export const channels = {
     }),
     result: z.object({ channels: z.array(Capabilities) }),
     async run({ channel, accountId, timeoutMs = 10_000 }, { messaging, gateway }) {
+      const { capabilitiesRow } = await PARTS.capabilities();
       const only = channel && networkOf(channel, `unknown channel: ${channel}`);
       const looks = await lookAtChannels(messaging, {
         now: () => gateway.now(),
@@ -172,12 +173,14 @@ export const channels = {
     doc: "Signs an account out and removes what was kept of it. Only for channels that are linked.",
     scope: "operator.admin",
     params: z.object({ channel: z.string().min(1).max(64), accountId: optional }),
-    result: z.object({
-      channel: z.string(),
-      accountId: z.string(),
-      cleared: z.boolean().describe("There was a link."),
-      loggedOut: z.boolean(),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        channel: z.string(),
+        accountId: z.string(),
+        cleared: z.boolean().describe("There was a link."),
+        loggedOut: z.boolean(),
+      }),
+    ),
     async run({ channel, accountId }, { messaging }) {
       const id = networkOf(channel, "invalid channels.logout channel");
       const account = accountId?.trim() || "default";
@@ -242,7 +245,7 @@ export const channels = {
           return { connected: false, message };
         }
         const over = step.kind === "done" || step.kind === "failed";
-        if (next || over) return { connected: false, ...answerOf(step), over };
+        if (next || over) return { connected: false, ...(await answerOf(step)), over };
       }
     },
   }),

@@ -169,15 +169,17 @@ export const chat = {
       limit: z.int().min(1).max(1_000).default(200),
       before: z.int().min(1).optional().describe("Only entries with a smaller seq."),
     }),
-    result: z.object({
-      sessionKey: z.string(),
-      sessionId: z.string().optional(),
-      messages: z.array(z.custom<WireMessage>()),
-      thinkingLevel: z.string().optional(),
-      live: z.array(z.custom<LiveRun>()),
-      queued: z.array(z.object({ runId: z.string(), text: z.string(), at: z.number() })),
-      nextBefore: z.int().optional().describe("Pass as `before` for older messages."),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        sessionKey: z.string(),
+        sessionId: z.string().optional(),
+        messages: z.array(z.custom<WireMessage>()),
+        thinkingLevel: z.string().optional(),
+        live: z.array(z.custom<LiveRun>()),
+        queued: z.array(z.object({ runId: z.string(), text: z.string(), at: z.number() })),
+        nextBefore: z.int().optional().describe("Pass as `before` for older messages."),
+      }),
+    ),
     async run({ sessionKey, limit, before }, ctx) {
       const key = keyFor(sessionKey, ctx);
       const row = await ctx.store.sessions.get(key);
@@ -200,7 +202,9 @@ export const chat = {
     doc: "Stops the running and waiting runs of a session, or one of them.",
     scope: "operator.write",
     params: z.object({ sessionKey: Key, runId: z.string().min(1).max(256).optional() }),
-    result: z.object({ ok: z.literal(true), aborted: z.boolean(), runIds: z.array(z.string()) }),
+    result: z.lazy(() =>
+      z.object({ ok: z.literal(true), aborted: z.boolean(), runIds: z.array(z.string()) }),
+    ),
     async run({ sessionKey, runId }, ctx) {
       const key = keyFor(sessionKey, ctx);
       if (runId !== undefined) {
@@ -222,7 +226,7 @@ export const chat = {
       message: z.string().min(1).max(MAX_MESSAGE),
       label: z.string().max(100).optional(),
     }),
-    result: z.object({ ok: z.literal(true), messageId: z.string() }),
+    result: z.lazy(() => z.object({ ok: z.literal(true), messageId: z.string() })),
     async run({ sessionKey, message, label }, ctx) {
       const key = keyFor(sessionKey, ctx);
       const messageId = await ctx.gateway.say(key, label ? `[${label}]\n\n${message}` : message);

@@ -36,14 +36,16 @@ export const logs = {
       limit: z.int().min(1).max(5_000).default(500),
       maxBytes: z.int().min(1).max(1_000_000).default(250_000),
     }),
-    result: z.object({
-      file: z.string(),
-      cursor: z.int(),
-      size: z.int(),
-      lines: z.array(z.string()),
-      truncated: z.boolean().optional(),
-      reset: z.boolean().optional(),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        file: z.string(),
+        cursor: z.int(),
+        size: z.int(),
+        lines: z.array(z.string()),
+        truncated: z.boolean().optional(),
+        reset: z.boolean().optional(),
+      }),
+    ),
     async run({ cursor, limit, maxBytes }, { info }) {
       let reset = false;
       let skipped = false;

@@ -236,12 +236,14 @@ export const messages = {
       params: z.record(z.string(), z.unknown()).default({}),
       idempotencyKey: z.string().max(256).optional(),
     }),
-    result: z.object({
-      action: z.string(),
-      channel: z.string(),
-      accountId: z.string(),
-      result: z.unknown(),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        action: z.string(),
+        channel: z.string(),
+        accountId: z.string(),
+        result: z.unknown(),
+      }),
+    ),
     async run({ action, params, to, ...where }, ctx) {
       const target = to ?? params["to"] ?? params["target"] ?? params["channelId"];
       const at = await addressOf(
@@ -285,10 +287,12 @@ export const messages = {
       channel: optional,
       unanswered: z.boolean().optional().describe("Only those without a delivered answer."),
     }),
-    result: z.object({
-      messages: z.array(TraceShape),
-      nextBefore: z.int().optional().describe("Absent: there are no older ones."),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        messages: z.array(TraceShape),
+        nextBefore: z.int().optional().describe("Absent: there are no older ones."),
+      }),
+    ),
     async run({ limit, before, channel, unanswered }, { store }) {
       const { rows } = await store.inbound.recent({
         limit,

@@ -9,7 +9,9 @@ export const models = {
     doc: "All models that can be used now.",
     scope: "operator.read",
     params: z.object({}),
-    result: z.object({ models: z.array(z.custom<ModelInfo>()), defaultRef: z.string() }),
+    result: z.lazy(() =>
+      z.object({ models: z.array(z.custom<ModelInfo>()), defaultRef: z.string() }),
+    ),
     async run(_, { models: catalog, info }) {
       return {
         models: await catalog.list(),

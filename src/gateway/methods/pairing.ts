@@ -41,17 +41,19 @@ export const pairing = {
     doc: "Strangers who wrote and wait for approval, oldest first, and everybody who was let in.",
     scope: "operator.pairing",
     params: z.object({ channel }),
-    result: z.object({
-      requests: z.array(Request),
-      allowed: z.array(
-        z.object({
-          channel: z.string(),
-          accountId: z.string(),
-          id: z.string(),
-          addedAt: z.number(),
-        }),
-      ),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        requests: z.array(Request),
+        allowed: z.array(
+          z.object({
+            channel: z.string(),
+            accountId: z.string(),
+            id: z.string(),
+            addedAt: z.number(),
+          }),
+        ),
+      }),
+    ),
     async run({ channel: only }, { messaging }) {
       const rows = await messaging.pairing.list(only?.toLowerCase());
       const allowed = await messaging.pairing.allowed();
@@ -84,7 +86,7 @@ export const pairing = {
     doc: "Forgets a request. The person may ask again.",
     scope: "operator.pairing",
     params: z.object({ code }),
-    result: z.object({ dismissed: z.literal(true), code: z.string() }),
+    result: z.lazy(() => z.object({ dismissed: z.literal(true), code: z.string() })),
     async run({ code: given }, { messaging }) {
       if (!(await messaging.pairing.dismiss(given))) throw unknownCode(given);
       return { dismissed: true as const, code: given.toUpperCase() };

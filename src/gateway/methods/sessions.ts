@@ -160,19 +160,21 @@ export const sessions = {
       search: z.string().max(256).optional(),
       before: z.number().optional().describe("Only sessions updated before this time."),
     }),
-    result: z.object({
-      ts: z.number(),
-      path: z.string(),
-      count: z.int(),
-      total: z.int(),
-      nextBefore: z.number().optional(),
-      defaults: z.object({
-        modelProvider: z.string().nullable(),
-        model: z.string().nullable(),
-        contextTokens: z.number().nullable(),
+    result: z.lazy(() =>
+      z.object({
+        ts: z.number(),
+        path: z.string(),
+        count: z.int(),
+        total: z.int(),
+        nextBefore: z.number().optional(),
+        defaults: z.object({
+          modelProvider: z.string().nullable(),
+          model: z.string().nullable(),
+          contextTokens: z.number().nullable(),
+        }),
+        sessions: z.array(z.custom<Listed>((row) => Row.safeParse(row).success)),
       }),
-      sessions: z.array(z.custom<Listed>((row) => Row.safeParse(row).success)),
-    }),
+    ),
     async run(params, ctx) {
       const now = ctx.gateway.now();
       const limit = Math.min(params.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
@@ -224,16 +226,18 @@ export const sessions = {
       limit: z.int().min(1).default(12),
       maxChars: z.int().min(20).default(240),
     }),
-    result: z.object({
-      ts: z.number(),
-      previews: z.array(
-        z.object({
-          key: z.string(),
-          status: z.enum(["ok", "empty", "missing", "error"]),
-          items: z.array(z.object({ role: z.string(), text: z.string() })),
-        }),
-      ),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        ts: z.number(),
+        previews: z.array(
+          z.object({
+            key: z.string(),
+            status: z.enum(["ok", "empty", "missing", "error"]),
+            items: z.array(z.object({ role: z.string(), text: z.string() })),
+          }),
+        ),
+      }),
+    ),
     async run({ keys, limit, maxChars }, ctx) {
       const previews = [];
       for (const key of keys.slice(0, 64))
@@ -255,7 +259,7 @@ export const sessions = {
       includeGlobal: z.boolean().optional(),
       includeUnknown: z.boolean().optional(),
     }),
-    result: z.object({ ok: z.literal(true), key: z.string() }),
+    result: z.lazy(() => z.object({ ok: z.literal(true), key: z.string() })),
     async run(params, ctx) {
       return { ok: true as const, key: (await oneSession(params, ctx)).key };
     },
@@ -266,7 +270,9 @@ export const sessions = {
     scope: "operator.admin",
     newScope: "operator.write",
     params: PatchParams,
-    result: z.object({ ok: z.literal(true), path: z.string(), key: z.string(), entry: Entry }),
+    result: z.lazy(() =>
+      z.object({ ok: z.literal(true), path: z.string(), key: z.string(), entry: Entry }),
+    ),
     async run(params, ctx) {
       const key = keyFor(params.key, ctx);
       const patch = await settingsOf(params, key, ctx);
@@ -281,7 +287,7 @@ export const sessions = {
     scope: "operator.admin",
     newScope: "operator.write",
     params: z.object({ key: z.string().max(512) }),
-    result: z.object({ ok: z.literal(true), key: z.string(), entry: Entry }),
+    result: z.lazy(() => z.object({ ok: z.literal(true), key: z.string(), entry: Entry })),
     async run(params, ctx) {
       if (!params.key.trim()) throw new AppError("bad_request", "key required");
       const key = keyFor(params.key, ctx);
@@ -296,12 +302,14 @@ export const sessions = {
     scope: "operator.admin",
     newScope: "operator.write",
     params: z.object({ key: Key, deleteTranscript: z.boolean().default(true) }),
-    result: z.object({
-      ok: z.literal(true),
-      key: z.string(),
-      deleted: z.boolean(),
-      archived: z.array(z.string()),
-    }),
+    result: z.lazy(() =>
+      z.object({
+        ok: z.literal(true),
+        key: z.string(),
+        deleted: z.boolean(),
+        archived: z.array(z.string()),
+      }),
+    ),
     async run(params, ctx) {
       const key = keyFor(params.key, ctx);
       if (parseKey(key)?.rest === "main")

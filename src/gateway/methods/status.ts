@@ -68,7 +68,7 @@ export const status = {
     doc: "State of the gateway, its model and its sessions.",
     scope: "operator.read",
     params: z.object({}),
-    result: z.looseObject({ sessions: z.looseObject({ count: z.int() }) }),
+    result: z.lazy(() => z.looseObject({ sessions: z.looseObject({ count: z.int() }) })),
     async run(_, ctx) {
       const now = ctx.gateway.now();
       const { info } = ctx;

@@ -36,7 +36,7 @@ export const system = {
     doc: "Restarts the gateway in its process, right after the answer. Running turns go on after it.",
     scope: "operator.admin",
     params: z.object({ reason: z.string().max(200).optional() }),
-    result: z.object({ ok: z.literal(true), pid: z.int(), delayMs: z.int() }),
+    result: z.lazy(() => z.object({ ok: z.literal(true), pid: z.int(), delayMs: z.int() })),
     async run({ reason }, { restart, log }) {
       if (!restart) throw new AppError("bad_request", "This gateway cannot restart itself.");
       const later = async () => {
@@ -62,7 +62,7 @@ export const system = {
     doc: "Devices that signed in, and those that wait for approval.",
     scope: "operator.pairing",
     params: z.object({}),
-    result: z.object({ pending: z.array(z.unknown()), paired: z.array(z.unknown()) }),
+    result: z.lazy(() => z.object({ pending: z.array(z.unknown()), paired: z.array(z.unknown()) })),
     async run(_, { gateway }) {
       const all = await gateway.devices.list();
       return {
@@ -78,7 +78,7 @@ export const system = {
     doc: "Lets a waiting device in.",
     scope: "operator.pairing",
     params: RequestId,
-    result: z.object({ requestId: z.string(), device: z.unknown() }),
+    result: z.lazy(() => z.object({ requestId: z.string(), device: z.unknown() })),
     async run({ requestId }, { gateway }) {
       const device = await gateway.devices.decide(requestId, true, gateway.now());
       if (!device) throw new AppError("not_found", "unknown requestId");
@@ -90,7 +90,7 @@ export const system = {
     doc: "Turns a waiting device away.",
     scope: "operator.pairing",
     params: RequestId,
-    result: z.object({ requestId: z.string(), deviceId: z.string() }),
+    result: z.lazy(() => z.object({ requestId: z.string(), deviceId: z.string() })),
     async run({ requestId }, { gateway }) {
       const device = await gateway.devices.decide(requestId, false, gateway.now());
       if (!device) throw new AppError("not_found", "unknown requestId");

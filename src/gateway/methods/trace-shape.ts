@@ -9,60 +9,62 @@ const MAX_TEXT = 2_000;
 
 const time = z.number().describe("Epoch ms.");
 
-export const TraceShape = z.object({
-  id: z.string().describe("The platform's id of the message."),
-  channel: z.string(),
-  accountId: z.string(),
-  chatId: z.string(),
-  threadId: z.string().optional(),
-  chat: z.enum(["dm", "group", "channel"]),
-  sender: z.object({ id: z.string(), name: z.string().optional() }),
-  text: z.string(),
-  media: z.int().describe("Number of files."),
-  sentAt: time.describe("As the platform says, epoch ms."),
-  acceptedAt: time.describe("When it was on the disk, epoch ms."),
-  decision: z.object({
-    kind: z.enum(["turn", "answer", "note", "change", "drop"]),
-    reason: z.string().optional(),
-    what: z.string().describe("The decision as a sentence."),
-    remedy: z.string().optional(),
-    by: z.string().optional().describe("The rule that decided."),
-    agentId: z.string().optional(),
-    sessionKey: z.string().optional(),
-  }),
-  run: z
-    .object({
-      id: z.string(),
-      state: z.string(),
-      attempts: z.int(),
-      answeredWith: z
-        .string()
-        .optional()
-        .describe("The run that answered it together with others."),
-      startedAt: time.optional(),
-      endedAt: time.optional(),
-      error: z
-        .object({ code: z.string(), message: z.string(), hint: z.string().optional() })
-        .optional(),
-    })
-    .optional(),
-  tools: z.array(z.object({ name: z.string(), at: z.number(), failed: z.boolean() })),
-  outbox: z.array(
-    z.object({
-      key: z.string(),
-      state: z.string(),
-      attempts: z.int(),
-      text: z.string(),
-      createdAt: time,
-      dueAt: time,
-      sentAt: time.optional(),
-      ids: z.array(z.string()).describe("The platform's ids; empty until it has confirmed."),
-      error: z.string().optional(),
+export const TraceShape = z.lazy(() =>
+  z.object({
+    id: z.string().describe("The platform's id of the message."),
+    channel: z.string(),
+    accountId: z.string(),
+    chatId: z.string(),
+    threadId: z.string().optional(),
+    chat: z.enum(["dm", "group", "channel"]),
+    sender: z.object({ id: z.string(), name: z.string().optional() }),
+    text: z.string(),
+    media: z.int().describe("Number of files."),
+    sentAt: time.describe("As the platform says, epoch ms."),
+    acceptedAt: time.describe("When it was on the disk, epoch ms."),
+    decision: z.object({
+      kind: z.enum(["turn", "answer", "note", "change", "drop"]),
+      reason: z.string().optional(),
+      what: z.string().describe("The decision as a sentence."),
+      remedy: z.string().optional(),
+      by: z.string().optional().describe("The rule that decided."),
+      agentId: z.string().optional(),
+      sessionKey: z.string().optional(),
     }),
-  ),
-  answered: z.boolean().describe("Something was sent, and the platform has confirmed it."),
-  outcome: z.string().describe("What became of it, in a sentence."),
-});
+    run: z
+      .object({
+        id: z.string(),
+        state: z.string(),
+        attempts: z.int(),
+        answeredWith: z
+          .string()
+          .optional()
+          .describe("The run that answered it together with others."),
+        startedAt: time.optional(),
+        endedAt: time.optional(),
+        error: z
+          .object({ code: z.string(), message: z.string(), hint: z.string().optional() })
+          .optional(),
+      })
+      .optional(),
+    tools: z.array(z.object({ name: z.string(), at: z.number(), failed: z.boolean() })),
+    outbox: z.array(
+      z.object({
+        key: z.string(),
+        state: z.string(),
+        attempts: z.int(),
+        text: z.string(),
+        createdAt: time,
+        dueAt: time,
+        sentAt: time.optional(),
+        ids: z.array(z.string()).describe("The platform's ids; empty until it has confirmed."),
+        error: z.string().optional(),
+      }),
+    ),
+    answered: z.boolean().describe("Something was sent, and the platform has confirmed it."),
+    outcome: z.string().describe("What became of it, in a sentence."),
+  }),
+);
 export type TraceShape = z.output<typeof TraceShape>;
 
 export function traceShape(trace: Trace): TraceShape {

@@ -110,6 +110,24 @@ describe.skipIf(why !== undefined)("our compose file", () => {
     );
   });
 
+  test("deploy-030 the guides' lines for bots write the config and the running gateway takes them, also while no network is there", async () => {
+    const bots = [
+      ["telegram", "123456:no-real-one-at-all"],
+      ["discord", "OTAwMDAwMDAwMDAwMDAwMDAx.none.no-real-one-at-all"],
+    ] as const;
+    for (const [id, token] of bots) {
+      const added = await cli("channels", "add", "--channel", id, "--token", token);
+      expect([added.code, added.stderr]).toEqual([
+        0,
+        expect.stringContaining("could not be tried"),
+      ]);
+      expect(added.stdout + added.stderr).not.toContain(token);
+      await now.gateway.logged(new RegExp(`^\\[${id}\\] warn: .*cannot be reached`, "m"));
+      out(await cli("channels", "remove", "--channel", id, "--delete"));
+    }
+    expect(out(await cli("channels", "list"))).not.toContain("default:");
+  });
+
   test("the command line says how to start the gateway when there is none", async () => {
     out(await compose(["stop", "clawdbot-gateway"], token));
     const ran = await cli("health");
