@@ -27,6 +27,8 @@ export type PipelineDeps = {
   decide(inbound: Inbound): Promise<Decision>;
   mode(turn: TurnRow): QueueMode;
   debounceMs(inbound: Inbound): number;
+  cap(): number;
+  overflow(waiting: readonly TurnRow[], newest: TurnRow): Promise<void>;
   /** It is stored and will be answered; its chat may see so. Returns at once. */
   accepted(turn: TurnRow, decision: Decision): void;
   /** For the session to know with its next turn. */

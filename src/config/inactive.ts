@@ -63,7 +63,6 @@ export const UNREAD: readonly string[] = [
   "gateway.controlUi.{allowInsecureAuth,dangerouslyDisableDeviceAuth}",
   "gateway.remote.{sshIdentity,sshTarget,tlsFingerprint,transport}",
   "logging.{redactPatterns,redactSensitive}",
-  "messages.queue.{cap,drop}",
   "session.{idleMinutes,reset,resetByChannel,resetByType}",
   "tools.exec.{node,safeBins}",
   "ui.seamColor",

@@ -30,6 +30,7 @@ import { menuFor, slashCommands } from "../router/commands/registry.ts";
 import { Router } from "../router/router.ts";
 import { type ActiveRun, stopTurns } from "../sessions/desk.ts";
 import { Lanes } from "../sessions/lanes.ts";
+import { leaveOut } from "../sessions/overflow.ts";
 import { accountScope, accountState } from "../store/account-state.ts";
 import type { Store, TurnRow } from "../store/store.ts";
 import { commandPorts } from "./commands.ts";
@@ -201,6 +202,12 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     note: (key, text) => conversations.note(key, text),
     entries: (turns, resumed) => conversations.entries(turns, resumed),
     agent: (turn, row) => conversations.run(turn, row),
+    cap: () => current().messages.queue.cap,
+    overflow: (waiting, newest) =>
+      leaveOut({ desk: pipeline.desk, store, clock }, waiting, newest, {
+        drop: current().messages.queue.drop,
+        note: (key, text) => conversations.note(key, text),
+      }).then(() => delivery.wake()),
     accepted: (turn, { gate }) => {
       const { id: runId, agentId, reply, inbound } = turn;
       const emoji = agentSettings(current().agents, agentId, paths).entry?.identity?.emoji;
@@ -225,7 +232,8 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     delivery,
     pipeline,
     port,
-    setting: (turn: TurnRow): TurnSetting => {
+    setting: (accepted: TurnRow): TurnSetting => {
+      const turn = { ...accepted, trust: router.trustNow(accepted.inbound, accepted.trust) };
       const messages = messagesOf(reach, turn);
       return { ...policy.setting(turn), ...(messages && { messages }) };
     },

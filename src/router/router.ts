@@ -70,6 +70,8 @@ export type RouterDeps = PairingDeps & {
 /** An older message is not answered, in ms: who wrote it has long gone on. */
 const STALE_MS = 86_400_000;
 const STALE_TEXT = "Messages older than a day were not answered. Send again what still matters.";
+/** From none to all. */
+const RIGHTS: readonly Trust[] = ["guest", "known", "owner"];
 const FLOOD = { perMinute: 30, burst: 20 };
 /** The command that ends a running turn. */
 const STOP = "stop";
@@ -142,6 +144,18 @@ export class Router {
     if (access.kind !== "allow") return access;
     const { trust, commands: mayCommand } = access;
     return { inbound, rules, trust, mayCommand, turns: this.turns(inbound, trust) };
+  }
+
+  /**
+   * The rights with which a message is answered that was accepted earlier: never more than then, and none any more for a sender who
+   * was taken off the lists meanwhile. While its account does not run, those of then.
+   */
+  trustNow(inbound: Inbound, then: Trust): Trust {
+    if (inbound.from.channel === this.deps.operatorChannel || !this.deps.rules(inbound))
+      return then;
+    const admitted = this.admit(inbound);
+    const now = "kind" in admitted ? "guest" : admitted.trust;
+    return RIGHTS.indexOf(now) < RIGHTS.indexOf(then) ? now : then;
   }
 
   /**

@@ -120,7 +120,7 @@ const Queue = z
     drop: z.enum(["old", "new", "summarize"]).default("summarize").meta({
       title: "When there are more",
       description:
-        "`old` and `new` leave messages out of the turn, `summarize` keeps a line of each.",
+        "`old` and `new` leave out the oldest or the newest and say so; `summarize`: the oldest, and the model is told its first words.",
     }),
   })
   .prefault({})

@@ -17,6 +17,10 @@ export type LineDeps = {
   mode(turn: TurnRow): QueueMode;
   /** How long to wait for more of the same sender, in ms. */
   debounceMs(inbound: Inbound): number;
+  /** Messages that may wait in one session. */
+  cap(): number;
+  /** More wait than that. `newest` has just come. */
+  overflow(waiting: readonly TurnRow[], newest: TurnRow): Promise<void>;
   /** Aborted when no turn may begin any more. */
   closing: AbortSignal;
 };
@@ -45,6 +49,9 @@ export class Line {
     const running = desk.running(turn.sessionKey);
     const where = place(this.deps.mode(turn), running !== undefined);
     desk.enqueue(turn);
+    const waiting = desk.waiting(turn.sessionKey);
+    if (waiting.length > this.deps.cap())
+      background("overflow", this.deps.overflow(waiting, turn), log);
     if (where === "interrupt") running?.controller.abort();
     // A steering message waits on the desk too: the running turn takes it at its next tool boundary, or it is a turn of its own.
     const work = this.begin(turn, after).finally(() => this.inHand.delete(turn.id));

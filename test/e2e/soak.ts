@@ -312,6 +312,11 @@ class Soak {
   private async kept(failed: number[]): Promise<Pick<SoakResult, "left" | "traces">> {
     const path = join(this.networks.home.state, "clawdbot.sqlite");
     const store = await openSqlite({ path, log: silentLogger });
+    for (const n of failed) {
+      const chat = this.asked.get(n)!;
+      const rows = this.networks.discord.world.messages.get(chat) ?? [];
+      console.log("DBG", n, chat, await store.kv.get("channel/discord/default", `last/${chat}`), (await store.kv.keys("channel/discord/default", "")).length, rows.map((m) => `${m.id}:${m.content}`).slice(-14).join(" "), this.networks.discord.calls.filter((c) => c.method === "GET" && c.path === `/channels/${chat}/messages`).map((c) => `after ${c.query.get("after")}`));
+    }
     try {
       const rows = await store.outbox.list({
         limit: 1_000,

@@ -137,6 +137,8 @@ export async function openHouse(options: {
     }),
     mode: () => options.mode ?? "steer",
     debounceMs: () => 0,
+    cap: () => 1_000,
+    overflow: async () => undefined,
     accepted: () => undefined,
     note: () => undefined,
     outgoing: (run, { status, text }) =>

@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
 
+import { systemClock } from "../../src/base/time.ts";
 import type { Inbound, Message, SessionKey, TurnEvent } from "../../src/flow.ts";
 import { stopTurns } from "../../src/sessions/desk.ts";
+import { leaveOut } from "../../src/sessions/overflow.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import type { Store } from "../../src/store/store.ts";
 import { target } from "./delivery-rig.ts";
-import { type Agent, ended, inbound, openHouse, quiet, said } from "./house.ts";
+import { type Agent, ended, type House, inbound, openHouse, quiet, said } from "./house.ts";
 
 const MAIN = "agent:main:main" as SessionKey;
 const textsOf = (messages: { body: { kind: string; message?: Message } }[]) =>
@@ -320,4 +322,51 @@ test("an answer to a network leaves through the outbox, cut to its limit, once",
   await house.close();
   expect(house.sent.map((out) => out.text).join(" ")).toBe("you said hello");
   expect(new Set(house.sent.map((out) => out.key)).size).toBe(house.sent.length);
+});
+
+test.each([
+  ["old", "message 0"],
+  ["summarize", "message 0"],
+  ["new", "message 3"],
+] as const)("of too many waiting messages one is left out: %s", async (drop, left) => {
+  const notes: string[] = [];
+  const began = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const house: House = await openHouse({
+    mode: "followup",
+    target,
+    agent: async function* (turn, row) {
+      began.resolve();
+      if (row.inbound.text === "first") await go.promise;
+      yield* echo(turn, row);
+    },
+    deps: {
+      cap: () => 3,
+      overflow: (waiting, newest) =>
+        leaveOut(
+          { desk: house.pipeline.desk, store: house.store, clock: systemClock },
+          waiting,
+          newest,
+          { drop, note: (_, text) => notes.push(text) },
+        ),
+    },
+  });
+  await house.pipeline.receive(inbound("first"));
+  await began.promise;
+  const ids: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const message = inbound(`message ${i}`);
+    ids.push(message.id);
+    await house.pipeline.receive(message);
+  }
+  go.resolve();
+  await house.ends(4);
+  const turns = await Promise.all(ids.map((id) => house.store.turns.get(id)));
+  const aborted = turns.filter((turn) => turn?.state === "aborted");
+  expect(aborted.map((turn) => turn!.inbound.text)).toEqual([left]);
+  expect(notes.length).toBe(drop === "summarize" ? 1 : 0);
+  house.delivery.wake();
+  await house.delivery.settled();
+  expect(house.sent.filter(({ text }) => text.startsWith("Too many")).length).toBe(1);
+  await house.close();
 });

@@ -550,3 +550,15 @@ test("every reason says what happened and, where there is one, what to do", () =
     if (remedy !== undefined) expect([reason, /^[A-Z].*\.$/.test(remedy)]).toEqual([reason, true]);
   }
 });
+
+test("rights that were taken back count no more for messages that wait, and never grow", async () => {
+  const { router, store, set, takes } = await openSwitchboard({ rules: { allowFrom: ["42"] } });
+  const { inbound } = await takes({ id: "waits" });
+  expect(router.trustNow(inbound, "owner")).toBe("owner");
+  expect(router.trustNow(inbound, "guest")).toBe("guest");
+  set({ rules: { allowFrom: ["*"] } });
+  expect(router.trustNow(inbound, "owner")).toBe("guest");
+  set({ rules: { allowFrom: ["7"] } });
+  expect(router.trustNow(inbound, "owner")).toBe("guest");
+  await store.close();
+});

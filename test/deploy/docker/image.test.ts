@@ -84,6 +84,14 @@ describe.skipIf(why !== undefined)("the image", () => {
     expect(files.filter((line) => /^-..[sS]|^-.....[sS]/.test(line))).toEqual([]);
   });
 
+  test("the licences of what it carries are in it", async () => {
+    const folder = "/usr/share/licenses/clawdbot";
+    const said = out(await runOnce(now.engine, [], ["ls", folder]));
+    expect(said.split("\n")).toEqual(["GPL-3.0.txt", "LGPL-2.1.txt", "LICENSE", "README.md"]);
+    const gpl = out(await runOnce(now.engine, [], ["head", "-n", "1", `${folder}/GPL-3.0.txt`]));
+    expect(gpl.trim()).toBe("GNU GENERAL PUBLIC LICENSE");
+  });
+
   test("its settings: user 1000, tini first, the command without a shell, a health check without a shell", async () => {
     const config = JSON.parse(out(await docker(["inspect", "-f", "{{json .Config}}", IMAGE])));
     expect(config).toMatchObject({
