@@ -12,8 +12,8 @@ export type Section = "telegram" | "discord" | "whatsapp";
 export type NetworksOptions = {
   /** Keys of the root of the config. */
   config?: Json;
-  /** Keys of the channels' sections, over those below. */
-  channels?: Partial<Record<Section, Json>>;
+  /** Keys of the channels' sections, over those below. Called when the fakes are there, before anything runs. */
+  channels?: (fakes: Fakes) => Partial<Record<Section, Json>>;
   /** Which of them are configured; all when absent. */
   only?: readonly Section[];
   /** Pause between two heartbeats of the fake Discord. */
@@ -22,15 +22,13 @@ export type NetworksOptions = {
   route?: (id: "telegram" | "discord", origin: string) => Promise<string>;
 };
 
-export type Networks = {
+export type Fakes = { telegram: Telegram; discord: FakeDiscord; whatsapp: WhatsApp };
+export type Networks = Fakes & {
   home: Home;
-  telegram: Telegram;
-  discord: FakeDiscord;
-  whatsapp: WhatsApp;
   /** What the program needs in its environment. */
   env: Record<string, string>;
   config: Json;
-  /** The gateway on the port of the first start, or a free one. */
+  /** The gateway, on a free port. */
   start(): Promise<Running>;
   close(): Promise<void>;
 };
@@ -60,13 +58,14 @@ export async function openNetworks(options: NetworksOptions = {}): Promise<Netwo
     discord: { apiRoot: `${await route("discord", discordOrigin)}/api`, token: discord.token },
     whatsapp: { authDir: link, ...QUICK_WHATSAPP },
   };
+  const own = options.channels?.({ telegram, discord, whatsapp });
   const config: Json = {
     gateway: { mode: "local" },
     logging: { file: join(home.dir, "gateway.log") },
     web: QUICK_WEB,
     ...options.config,
     channels: Object.fromEntries(
-      only.map((id) => [id, { ...sections[id], ...options.channels?.[id] }]),
+      only.map((id) => [id, { ...sections[id], ...own?.[id] }]),
     ),
   };
   writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify(config), { mode: 0o600 });

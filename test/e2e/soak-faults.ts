@@ -60,6 +60,8 @@ export class Faults {
   readonly counts = new Map<string, number>();
   /** True: what was done is also answered. Around a SIGKILL, which makes second copies of its own. */
   calm = false;
+  /** True: nobody answers the next poll. */
+  silentPoll = false;
   private readonly tries = new Map<string, number>();
   private readonly doubled = new Set<string>();
   private polls = 0;
@@ -80,6 +82,10 @@ export class Faults {
   }
 
   telegram = ({ path, body }: Passing): Fate => {
+    if (path.endsWith("/getUpdates") && this.silentPoll) {
+      this.silentPoll = false;
+      return "silent";
+    }
     if (path.endsWith("/getUpdates")) return this.roll(`poll ${++this.polls}`, "telegram", POLLING);
     if (/\/(?:sendMessage|editMessageText)$/.test(path))
       return this.sending(`${path.split("/").at(-1)} ${body}`, "telegram", SENDING.telegram);

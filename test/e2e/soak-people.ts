@@ -16,7 +16,10 @@ export type Writer = {
 /** A message of the program, as it stands in its chat. */
 export type Answer = { chat: string; text: string };
 export type Side = {
+  platform: Section;
   writers: Writer[];
+  /** Ids of people, for a list of those who are trusted: every other one. */
+  known: string[];
   /** Everything that the program wrote, in the order in which it came to each chat; as it reads now. */
   answers(): Answer[];
   /** What was written or changed since the last call; for those who wait. */
@@ -26,6 +29,8 @@ export type Side = {
 };
 export type SideOptions = { direct: number; groups: number; perGroup: number };
 
+const everyOther = (list: string[]) => list.filter((_, i) => i % 2 === 0);
+
 const never = (look: () => void) => () => {
   look();
   return false;
@@ -33,8 +38,10 @@ const never = (look: () => void) => () => {
 
 export function telegramSide(fake: Telegram, { direct, groups, perGroup }: SideOptions): Side {
   const writers: Writer[] = [];
+  const people: string[] = [];
   const add = (person: ReturnType<Telegram["person"]>, before = "") => {
     let last: ReturnType<typeof person.text> | undefined;
+    people.push(String(person.user.id));
     writers.push({
       platform: "telegram",
       chat: String(person.room.chat.id),
@@ -52,7 +59,7 @@ export function telegramSide(fake: Telegram, { direct, groups, perGroup }: SideO
   }
   let seen = 0;
   return {
-    writers,
+    ...{ platform: "telegram" as const, writers, known: everyOther(people) },
     answers: () =>
       [...fake.world.chats.values()].flatMap(({ chat, messages }) =>
         [...messages.values()]
@@ -72,9 +79,12 @@ export function telegramSide(fake: Telegram, { direct, groups, perGroup }: SideO
 
 export function discordSide(fake: FakeDiscord, { direct, groups, perGroup }: SideOptions): Side {
   const writers: Writer[] = [];
+  const people: string[] = [];
   type Person = ReturnType<FakeDiscord["person"]>;
-  const add = (chat: string, write: (text: string) => ReturnType<Person["dm"]>) => {
-    let last: ReturnType<Person["dm"]> | undefined;
+  type Written = ReturnType<Person["dm"]>;
+  const add = ({ id }: Person, chat: string, write: (text: string) => Written) => {
+    let last: Written | undefined;
+    people.push(id);
     writers.push({
       platform: "discord",
       chat,
@@ -90,17 +100,17 @@ export function discordSide(fake: FakeDiscord, { direct, groups, perGroup }: Sid
   };
   for (let i = 0; i < direct; i++) {
     const person = fake.person(`Direct ${i}`);
-    add(fake.world.dm(person.id).id, (text) => person.dm(text));
+    add(person, fake.world.dm(person.id).id, (text) => person.dm(text));
   }
   for (let g = 0; g < groups; g++) {
-    const people = Array.from({ length: perGroup }, (_, i) => fake.person(`Member ${g} ${i}`));
-    const { channel } = fake.guild(`Server ${g}`, people, `room-${g}`);
-    for (const person of people) add(channel.id, (text) => person.mention(channel, text));
+    const members = Array.from({ length: perGroup }, (_, i) => fake.person(`Member ${g} ${i}`));
+    const { channel } = fake.guild(`Server ${g}`, members, `room-${g}`);
+    for (const person of members) add(person, channel.id, (text) => person.mention(channel, text));
   }
   let seen = 0;
   const bot = fake.world.self.id;
   return {
-    writers,
+    ...{ platform: "discord" as const, writers, known: everyOther(people) },
     answers: () =>
       [...fake.world.messages].flatMap(([chat, rows]) =>
         rows.filter(({ author }) => author.id === bot).map(({ content: text }) => ({ chat, text })),
@@ -116,9 +126,11 @@ export function discordSide(fake: FakeDiscord, { direct, groups, perGroup }: Sid
 
 export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideOptions): Side {
   const writers: Writer[] = [];
+  const people: string[] = [];
   for (let i = 0; i < direct; i++) {
     const person = fake.person(`Direct ${i}`);
     let last = "";
+    people.push(person.id);
     writers.push({
       platform: "whatsapp",
       chat: person.id,
@@ -129,10 +141,11 @@ export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideO
     });
   }
   for (let g = 0; g < groups; g++) {
-    const people = Array.from({ length: perGroup }, (_, i) => fake.person(`Member ${g} ${i}`));
-    const group = fake.group(people, { subject: `Group ${g}` });
-    for (const person of people) {
+    const members = Array.from({ length: perGroup }, (_, i) => fake.person(`Member ${g} ${i}`));
+    const group = fake.group(members, { subject: `Group ${g}` });
+    for (const person of members) {
       let last = "";
+      people.push(person.id);
       writers.push({
         platform: "whatsapp",
         chat: group.id,
@@ -147,7 +160,7 @@ export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideO
   }
   let seen = 0;
   return {
-    writers,
+    ...{ platform: "whatsapp" as const, writers, known: everyOther(people) },
     answers: () =>
       fake.world.delivered
         .map(({ to, message }) => ({ chat: to, text: textOf(message) }))

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { silentLogger } from "../../src/base/log.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import type { Running } from "./binary.ts";
-import { type Networks, openNetworks, type Section } from "./networks.ts";
+import { type Fakes, type Networks, openNetworks, type Section } from "./networks.ts";
 import { Faults } from "./soak-faults.ts";
 import { answeredIn, startSoakModel } from "./soak-model.ts";
 import { discordSide, type Side, telegramSide, whatsappSide, type Writer } from "./soak-people.ts";
@@ -20,6 +20,7 @@ export type SoakOptions = {
   /** Before which messages something happens, as parts of all of them. */
   kills: number[];
   storms: number[];
+  silences: number[];
   /** After this time it ends as it is, so that it can be said what is missing. */
   limitMs: number;
   only?: readonly Section[];
@@ -62,22 +63,29 @@ const ALL: readonly Section[] = ["telegram", "discord", "whatsapp"];
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const faults = new Faults(options.seed);
   const relays: Relay[] = [];
+  const { only = ALL } = options;
+  let sides: Side[] = [];
   const model = await startSoakModel();
   const networks = await openNetworks({
-    only: options.only ?? ALL,
+    only,
     heartbeatMs: 2_000,
     config: {
       agents: { defaults: { model: "anthropic/claude-sonnet-4-5", maxConcurrent: 12 } },
       models: { providers: { anthropic: { baseUrl: model.url, apiKey: "sk-ant-test-key" } } },
       session: { dmScope: "per-channel-peer" },
     },
-    channels: {
-      telegram: {
-        ...{ dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open", groups: { "*": {} } },
-        timeoutSeconds: 3,
-      },
-      discord: { dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open", guilds: { "*": {} } },
-      whatsapp: { dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open", groups: { "*": {} } },
+    channels(fakes) {
+      sides = sidesOf(fakes).filter(({ platform }) => only.includes(platform));
+      const open = (id: Section) => ({
+        ...{ dmPolicy: "open", groupPolicy: "open", groupAllowFrom: ["*"] },
+        // Half of them are known, the others are guests: they have other rights, and are never answered together.
+        allowFrom: [...(sides.find(({ platform }) => platform === id)?.known ?? []), "*"],
+      });
+      return {
+        telegram: { ...open("telegram"), groups: { "*": {} }, timeoutSeconds: 3 },
+        discord: { ...open("discord"), guilds: { "*": {} } },
+        whatsapp: { ...open("whatsapp"), groups: { "*": {} } },
+      };
     },
     async route(id, origin) {
       const relay = await startRelay(origin, faults[id]);
@@ -86,7 +94,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     },
   });
   try {
-    return await new Soak(options, faults, networks, relays).run();
+    return await new Soak(options, faults, networks, relays, sides).run();
   } finally {
     await networks.close();
     for (const relay of relays) await relay.close();
@@ -94,8 +102,13 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   }
 }
 
+const sidesOf = ({ telegram, discord, whatsapp }: Fakes): Side[] => [
+  telegramSide(telegram, PEOPLE),
+  discordSide(discord, PEOPLE),
+  whatsappSide(whatsapp, PEOPLE),
+];
+
 class Soak {
-  private readonly sides: Side[];
   private readonly answered = new Set<number>();
   private readonly asked = new Map<number, string>();
   /** Numbers by chat, in the order in which the platform told of them. */
@@ -112,14 +125,9 @@ class Soak {
     private readonly faults: Faults,
     private readonly networks: Networks,
     private readonly relays: Relay[],
+    private readonly sides: Side[],
   ) {
-    const { telegram, discord, whatsapp } = networks;
-    this.sides = [
-      ...(this.has("telegram") ? [telegramSide(telegram, PEOPLE)] : []),
-      ...(this.has("discord") ? [discordSide(discord, PEOPLE)] : []),
-      ...(this.has("whatsapp") ? [whatsappSide(whatsapp, PEOPLE)] : []),
-    ];
-    for (const side of this.sides) side.watch(() => this.look(side));
+    for (const side of sides) side.watch(() => this.look(side));
   }
 
   private has(id: Section): boolean {
@@ -128,7 +136,7 @@ class Soak {
 
   async run(): Promise<SoakResult> {
     const began = performance.now();
-    const { messages, kills, storms, limitMs } = this.options;
+    const { messages, kills, storms, silences, limitMs } = this.options;
     const alarm = setTimeout(() => {
       this.late = true;
       for (const each of [...this.waiting]) each();
@@ -146,6 +154,7 @@ class Soak {
       this.faults.calm = soon(i) || this.starting !== undefined;
       if (at(kills, i)) this.kill();
       if (at(storms, i)) void this.storm();
+      if (at(silences, i)) void this.silence();
       this.happens(i);
       await this.write(writers[i % writers.length]!, i);
     }
@@ -241,6 +250,19 @@ class Soak {
     ]);
   }
 
+  /** Every connection stays open and nothing comes through any more, until the program notices. */
+  private async silence(): Promise<void> {
+    const { discord, whatsapp } = this.networks;
+    const { world } = whatsapp;
+    for (const { platform } of this.sides) this.faults.count(`${platform} connection silent`);
+    this.faults.silentPoll = true;
+    if (this.has("discord")) discord.gateway.freeze();
+    if (!this.has("whatsapp")) return;
+    world.faults.silent = true;
+    await this.until(() => !world.connection);
+    world.faults.silent = false;
+  }
+
   private look(side: Side): void {
     for (const text of side.news()) for (const n of answeredIn(text)) this.answered.add(n);
     for (const each of [...this.waiting]) each();
@@ -312,11 +334,6 @@ class Soak {
   private async kept(failed: number[]): Promise<Pick<SoakResult, "left" | "traces">> {
     const path = join(this.networks.home.state, "clawdbot.sqlite");
     const store = await openSqlite({ path, log: silentLogger });
-    for (const n of failed) {
-      const chat = this.asked.get(n)!;
-      const rows = this.networks.discord.world.messages.get(chat) ?? [];
-      console.log("DBG", n, chat, await store.kv.get("channel/discord/default", `last/${chat}`), (await store.kv.keys("channel/discord/default", "")).length, rows.map((m) => `${m.id}:${m.content}`).slice(-14).join(" "), this.networks.discord.calls.filter((c) => c.method === "GET" && c.path === `/channels/${chat}/messages`).map((c) => `after ${c.query.get("after")}`));
-    }
     try {
       const rows = await store.outbox.list({
         limit: 1_000,

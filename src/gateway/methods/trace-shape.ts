@@ -124,7 +124,14 @@ function decisionOf(route: Trace["route"]): TraceShape["decision"] {
         sessionKey: route.sessionKey,
       };
     case "answer":
-      return { kind: "answer", what: "It was answered at once, without a model.", by: route.by };
+      return route.by === "pairing"
+        ? {
+            kind: "answer",
+            what: "Its sender has not been let in yet and was told a code.",
+            by: route.by,
+            remedy: REASONS.not_paired.remedy,
+          }
+        : { kind: "answer", what: "It was answered at once, without a model.", by: route.by };
     case "note":
       return {
         kind: "note",
@@ -139,12 +146,14 @@ function decisionOf(route: Trace["route"]): TraceShape["decision"] {
       return {
         kind: "drop",
         reason: route.reason,
-        what: route.detail ? `${what} ${route.detail}` : what,
+        what: route.detail ? `${withoutStop(what)} (${route.detail}).` : what,
         ...(remedy && { remedy }),
       };
     }
   }
 }
+
+const withoutStop = (sentence: string): string => sentence.replace(/\.+$/, "");
 
 /** The last thing that happened to it. */
 function outcomeOf({
@@ -156,14 +165,14 @@ function outcomeOf({
   const failed = outbox.find(({ state }) => state === "dead" || state === "unknown");
   const waiting = outbox.find(({ state }) => state === "pending" || state === "sending");
   if (failed?.state === "dead")
-    return `The answer could not be delivered: ${failed.error ?? "the platform refused it"}.`;
+    return `The answer could not be delivered: ${withoutStop(failed.error ?? "the platform refused it")}.`;
   if (failed)
     return "The answer may or may not have arrived: the connection ended while it was sent.";
   if (waiting)
     return waiting.error
       ? `The answer waits to be sent again: ${waiting.error}`
       : "The answer is on its way.";
-  if (answered) return "Answered.";
+  if (answered) return decision.by === "pairing" ? decision.what : "Answered.";
   if (decision.kind === "drop") return "Not answered.";
   if (!run) return decision.what;
   switch (run.state) {
