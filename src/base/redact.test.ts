@@ -111,3 +111,9 @@ describe("configured patterns", () => {
     expect(text("a".repeat(2_000_000))).toMatch(/\[\d+ characters hidden: /);
   });
 });
+
+test("an example of a command is no secret", () => {
+  const example = "Put it in with `clawdbot channels add --token <token>`.";
+  expect(createRedactor().text(example)).toBe(example);
+  expect(createRedactor().text("run `x --token abcdef1234` now")).toBe("run `x --token ***` now");
+});
