@@ -29,7 +29,7 @@ const BUILT_IN: RegExp[] = [
   /\b[A-Z0-9_]{0,64}(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)\s{0,8}[=:]\s{0,8}["']?([^\s"'\\]{4,4000})/dg,
   /\b(?:api[_-]?key|(?:access|refresh|auth|bot|app)?[_-]?token|secret|password|passwd)\s{0,4}[=:]\s{0,4}["']?([^\s"'\\&,;(){}[\]]{8,4000})/dgi,
   /"(?:[a-z_]{0,32}(?:api_?key|token|secret|password|passwd))\\?"\s{0,8}:\s{0,8}\\?"([^"\\]{1,4000})/dgi,
-  /--(?:api-?key|(?:bot-|app-|access-)?token|secret|password|passwd)[ =]["']?([^\s"']{1,4000})/dgi,
+  /--(?:api-?key|(?:bot-|app-|access-)?token|secret|password|passwd)[ =]["']?([^\s"'`<][^\s"'`]{0,3999})/dgi,
   /\bAuthorization\s{0,4}[:=]\s{0,4}(?:Bearer|Basic)\s{1,4}([\w.+/=~-]{4,4000})/dgi,
   /\bBearer\s{1,4}([\w.+/=~-]{18,4000})/dgi,
   /:\/\/[^\s/:@]{1,128}:([^\s/@]{1,256})@/dg,

@@ -109,8 +109,12 @@ export class Delivery {
 
   /** Whether a message would have to wait now: for an earlier one of the chat, or because the platform asked for a pause. */
   blocked(to: Address): boolean {
+    const chat = chatOf(to);
     return (
-      this.held.has(chatOf(to)) || (this.paused.get(accountOf(to)) ?? 0) > this.deps.clock.now()
+      this.held.has(chat) ||
+      // It may hang for long before it fails, and whatever is sent meanwhile would stand before it.
+      this.working.has(chat) ||
+      (this.paused.get(accountOf(to)) ?? 0) > this.deps.clock.now()
     );
   }
 

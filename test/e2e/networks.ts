@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 export type Section = "telegram" | "discord" | "whatsapp";
 export type NetworksOptions = {
   /** Keys of the root of the config. */
-  config?: Json;
+  config?: Json | ((home: Home) => Json);
   /** Keys of the channels' sections, over those below. Called when the fakes are there, before anything runs. */
   channels?: (fakes: Fakes) => Partial<Record<Section, Json>>;
   /** Which of them are configured; all when absent. */
@@ -63,7 +63,7 @@ export async function openNetworks(options: NetworksOptions = {}): Promise<Netwo
     gateway: { mode: "local" },
     logging: { file: join(home.dir, "gateway.log") },
     web: QUICK_WEB,
-    ...options.config,
+    ...(typeof options.config === "function" ? options.config(home) : options.config),
     channels: Object.fromEntries(
       only.map((id) => [id, { ...sections[id], ...own?.[id] }]),
     ),

@@ -103,7 +103,9 @@ export class Faults {
     const tries = (this.tries.get(label) ?? 0) + 1;
     this.tries.set(label, tries);
     if (!answers.length || tries > MOST_TRIES || this.doubled.has(label)) return "pass";
-    const fate = this.roll(`${label} ${tries}`, platform, menu);
+    // A second copy only of what is sent for the first time: after a crash this may be the second one already.
+    const wrong = tries === 1 ? menu : menu.filter(({ fate }) => fate !== "deaf");
+    const fate = this.roll(`${label} ${tries}`, platform, wrong);
     if (fate === "deaf") this.doubled.add(label);
     return fate;
   }

@@ -208,8 +208,9 @@ describe("a preview", () => {
     await store.outbox.put(live.finalRows(run, { status: "ok", text: "x" }), time.clock.now());
     delivery.wake();
     await passes(15_000);
-    expect(delivery.blocked(run.reply)).toBe(false);
     expect((await store.outbox.get("r:0"))!.state).toBe("sending");
+    // Another preview would stand before what is on its way.
+    expect(delivery.blocked(run.reply)).toBe(true);
     void [ends, calls];
   });
 
