@@ -28,6 +28,7 @@ ARG CLAWDBOT_DOCKER_APT_PACKAGES=
 COPY scripts/docker/rootfs.sh /scripts/
 RUN sh /scripts/rootfs.sh /out
 COPY scripts/docker /scripts
+COPY LICENSE LICENSES /licenses/
 COPY --from=build /out/clawdbot /clawdbot
 RUN sh /scripts/program.sh /out
 
@@ -48,7 +49,7 @@ FROM scratch
 LABEL org.opencontainers.image.title="clawdbot" \
       org.opencontainers.image.description="A personal AI assistant: gateway, channels and Control UI" \
       org.opencontainers.image.source="https://github.com/clawdbot/clawdbot" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.licenses="MIT AND GPL-3.0-only AND LGPL-2.1-or-later"
 COPY --from=rootfs /out/ /
 ENV HOME=/home/node NODE_ENV=production \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -330,6 +330,8 @@ async function open(
     (next) => restartProblem(next, { hosts, port: gateway.port }, { env, flags, log }),
   );
   closers.add("config watcher", stopWatching);
+  // A change between the first reading and the watch above would wait for the next one.
+  background("config check", config.reload(), log);
   const upkeep = new AbortController();
   closers.add("upkeep", () => upkeep.abort());
   // Also when it is stopped before the recovery below has come to it.
@@ -348,7 +350,13 @@ async function open(
       log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
       await models.warm(choice.choice.ref);
       await config.proven();
-      await giveBackMemory(clock, upkeep.signal, () => pipeline.desk.allRunning().length > 0);
+      const { desk } = pipeline;
+      await giveBackMemory(
+        clock,
+        upkeep.signal,
+        () => desk.begun,
+        () => desk.allRunning().length > 0,
+      );
     })(),
     log,
   );

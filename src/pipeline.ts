@@ -2,33 +2,23 @@
 import { failedRun, gaveUp } from "./agent/loop.ts";
 import { modelView } from "./agent/view.ts";
 import { AppError } from "./base/errors.ts";
-import type { Logger } from "./base/log.ts";
 import { background } from "./base/task.ts";
-import type { Clock } from "./base/time.ts";
 import type { Accepted } from "./channels/channel.ts";
 import type { Delivery } from "./delivery/outbox.ts";
 import type { Inbound, Message, Route, SessionKey, Turn, TurnEvent } from "./flow.ts";
 import type { Decision } from "./router/router.ts";
 import { type ActiveRun, changeWaiting, Desk, observe } from "./sessions/desk.ts";
-import type { Lanes } from "./sessions/lanes.ts";
-import { Line } from "./sessions/line.ts";
-import { type QueueMode, steerSize } from "./sessions/queue.ts";
+import { Line, type LineDeps } from "./sessions/line.ts";
+import { steerSize } from "./sessions/queue.ts";
 import { type Ending, Recorder } from "./sessions/recorder.ts";
 import type { NewEntry, NewOutbox, Store, TurnRow } from "./store/store.ts";
 
-export type PipelineDeps = {
+export type PipelineDeps = Omit<LineDeps, "desk" | "closing"> & {
   store: Store;
-  lanes: Lanes;
   delivery: Delivery;
-  clock: Clock;
-  log: Logger;
   /** The id of the turn that a message may become. */
   runIdFor(inbound: Inbound): string;
   decide(inbound: Inbound): Promise<Decision>;
-  mode(turn: TurnRow): QueueMode;
-  debounceMs(inbound: Inbound): number;
-  cap(): number;
-  overflow(waiting: readonly TurnRow[], newest: TurnRow): Promise<void>;
   /** It is stored and will be answered; its chat may see so. Returns at once. */
   accepted(turn: TurnRow, decision: Decision): void;
   /** For the session to know with its next turn. */
@@ -45,8 +35,8 @@ export type PipelineDeps = {
 /** A turn that was begun this often and never ended is what brings the process down; it is ended with an error instead. */
 const MAX_ATTEMPTS = 3;
 
-/** Values of a channel's account that are stored in the same unit as the message. */
-export type ChannelState = { scope: string; entries: Record<string, unknown> };
+/** A channel account's values that are stored in the same unit as the message. */
+type ChannelState = { scope: string; entries: Record<string, unknown> };
 
 export class Pipeline {
   readonly desk = new Desk();
@@ -83,8 +73,8 @@ export class Pipeline {
     const outbox = decision.outbox?.flatMap((row) => delivery.cut({ ...row, runId: wanted }));
     const more = { state, outbox };
     const { turn, duplicate } = await store.inbound.accept(inbound, route, wanted, more);
-    decision.after?.();
     const runId = turn?.id ?? wanted;
+    decision.after?.();
     if (outbox?.length) delivery.wake();
     // 2. It waits, steers the running turn, or begins: sessions/line.ts calls `answer` when its lane is free.
     if (turn && !duplicate) {
@@ -95,8 +85,7 @@ export class Pipeline {
     if (route.kind === "answer") return { runId, duplicate, answer: route.text };
     if (route.kind !== "drop") return { runId, duplicate };
     const { reason, detail } = route;
-    const { channel, chatId } = inbound.from;
-    log.info("message dropped", { reason, detail, channel, chatId, id: inbound.id });
+    log.info("message dropped", { reason, detail, ...inbound.from, id: inbound.id });
     return { runId, duplicate, dropped: reason };
   }
 
@@ -215,7 +204,7 @@ export class Pipeline {
 }
 
 /** The same message for another agent has an identity of its own. */
-const copyFor = (inbound: Inbound, agentId: string): Inbound => ({
+const copyFor = (inbound: Inbound, agent: string): Inbound => ({
   ...inbound,
-  id: `${inbound.id}#${agentId}`,
+  id: `${inbound.id}#${agent}`,
 });

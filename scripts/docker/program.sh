@@ -16,6 +16,8 @@ fail() {
 }
 
 cp /clawdbot "$out/usr/local/bin/clawdbot"
+mkdir -p "$out/usr/share/licenses/clawdbot"
+cp /licenses/* "$out/usr/share/licenses/clawdbot/"
 for name in node openclaw moltbot; do ln -s clawdbot "$out/usr/local/bin/$name"; done
 echo '// In this image "node" is clawdbot itself, so "node dist/index.js" runs it. This file is never read.' >"$out/app/dist/index.js"
 

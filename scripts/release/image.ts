@@ -89,7 +89,7 @@ function stagesOf(text: string): Instruction[][] {
   return starts.map((at, i) => lines.slice(at, starts[i + 1]));
 }
 
-/** The commands that assemble the file system in /out, from /scripts and /clawdbot. */
+/** The commands that assemble the file system in /out, from /scripts, /licenses and /clawdbot. */
 function readCommands(text: string): string[] {
   const stage = stagesOf(text).find(([from]) => / AS rootfs$/i.test(from!.rest)) ?? [];
   return stage.filter(({ word }) => word === "RUN").map(({ rest }) => rest);
@@ -168,6 +168,8 @@ function assemble(executable: string, arch: string, folder: string, commands: st
     mount --bind "$4" "$1/root/scripts"
     : >"$1/root/clawdbot"
     mount --bind "$2" "$1/root/clawdbot"
+    mkdir "$1/root/licenses"
+    cp "$6/LICENSE" "$6"/LICENSES/* "$1/root/licenses/"
     rm -f "$1/root/etc/apt/apt.conf.d/docker-clean"
     export TARGETARCH="$3" CLAWDBOT_DOCKER_APT_PACKAGES=
     exec chroot "$1/root" /bin/sh -ec "$5"`;
@@ -184,6 +186,7 @@ function assemble(executable: string, arch: string, folder: string, commands: st
       arch,
       join(ROOT, "scripts/docker"),
       commands.join("\n"),
+      ROOT,
     ],
     { stdout: "pipe", stderr: "pipe" },
   );

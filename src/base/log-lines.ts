@@ -135,7 +135,8 @@ export function consoleLine(record: LogRecord, style: ConsoleStyle, colour: bool
     .map(([key, value]) => `${key}=${shown(value)}`);
   return [
     ...(style === "pretty" ? [paint("90", clockTime(record.at))] : []),
-    paint("36", `[${record.subsystem}]`),
+    // The published guides search for `[discord] logged in …`.
+    paint("36", `[${record.subsystem.replace(/^channels\//, "")}]`),
     paint(COLOUR[record.level], label + record.message + repeatMark(record.times)),
     ...(pairs.length > 0 ? [paint("90", pairs.join(" "))] : []),
   ].join(" ");

@@ -72,6 +72,8 @@ export class Supervised {
     const idle = idleReason(plan);
     if (idle) {
       this.set({ lastError: idle });
+      // What a person has to mend is said once; what they switched off is not.
+      if (plan.credential.problem && plan.enabled) log.warn(idle);
       return begun();
     }
     for (let tries = 0; !this.over.signal.aborted;) {

@@ -30,6 +30,7 @@ import {
   type OutgoingMedia,
   prepare,
   sendReady,
+  traceOf,
 } from "./sending.ts";
 import { staleNote } from "./stale.ts";
 import { CAUTIOUS, type Target } from "./target.ts";
@@ -389,13 +390,6 @@ export class Delivery {
     background("delivery retry", waited, log);
   }
 }
-
-/** For the log: `clawdbot message trace` takes the run's id, and the key where there is no run. */
-const traceOf = (row: OutboxRow) => ({
-  trace: row.runId ?? row.key,
-  key: row.key,
-  channel: row.to.channel,
-});
 
 /** The crashes in a row until now; another failure in between begins anew. */
 const interruptionsOf = ({ error = "" }: OutboxRow): number =>

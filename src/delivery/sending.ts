@@ -165,3 +165,10 @@ export const chatOf = ({ channel, account, chatId, threadId = "" }: Address): st
   [channel, account, chatId, threadId].join("\n");
 export const accountOf = ({ channel, account }: Pick<Address, "channel" | "account">): string =>
   `${channel}\n${account}`;
+
+/** For the log: `clawdbot message trace` takes the run's id, and the key where there is no run. */
+export const traceOf = (row: OutboxRow) => ({
+  trace: row.runId ?? row.key,
+  key: row.key,
+  channel: row.to.channel,
+});

@@ -42,6 +42,12 @@ export interface GatewaySide {
   runsStopping(key: SessionKey, reason: StopReason, runId?: string): void;
   /** Appends a message of the assistant without a run and shows it to everybody. Gives its id; undefined when there is no such session. */
   say(key: SessionKey, text: string): Promise<string | undefined>;
+  /** A message that was answered at once, without a run: puts both into the session, and ends `runId` for those who watch. */
+  answered(
+    run: { key: SessionKey; agentId: string; runId: string },
+    said: string,
+    answer: string,
+  ): Promise<void>;
   /** A link to the Control UI that signs in once. */
   signInLink(): string;
   now(): number;

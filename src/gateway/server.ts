@@ -138,6 +138,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     spellRun: (runId, spelled) => feed.spell(runId, spelled),
     runsStopping: (key, reason, runId) => feed.stopping(key, reason, runId),
     say,
+    answered,
     signInLink: () => `${pageUrl(urls, settings().controlUi.basePath)}#ticket=${tickets.create()}`,
     now,
   };
@@ -223,6 +224,28 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     const id = String(entry!.seq);
     feed.announce(key, `inject-${id}`, text);
     return id;
+  }
+
+  async function answered(
+    { key, agentId, runId }: { key: SessionKey; agentId: string; runId: string },
+    said: string,
+    answer: string,
+  ): Promise<void> {
+    const at = now();
+    const { sessionId } = await ports.store.sessions.ensure(key, agentId, at);
+    const entry = (role: "user" | "assistant", text: string) => ({
+      at,
+      body: {
+        kind: "message" as const,
+        message: { role, blocks: [{ type: "text" as const, text }], at },
+        runId,
+      },
+    });
+    await ports.store.transcript.append(sessionId, [
+      entry("user", said),
+      entry("assistant", answer),
+    ]);
+    feed.announce(key, runId, answer);
   }
 
   const mayLetIn = (connection: Connection) =>

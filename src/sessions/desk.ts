@@ -43,6 +43,8 @@ export function observe(run: ActiveRun, event: TurnEvent): void {
 }
 
 export class Desk {
+  /** Runs since the start. */
+  begun = 0;
   private readonly sessions = new Map<SessionKey, Session>();
 
   running(key: SessionKey): ActiveRun | undefined {
@@ -100,6 +102,7 @@ export class Desk {
       answers,
     };
     this.session(turn.sessionKey).running = run;
+    this.begun++;
     return run;
   }
 

@@ -3,6 +3,7 @@ import type { FakeDiscord } from "../fakes/discord.ts";
 import type { Telegram } from "../fakes/telegram.ts";
 import { textOf, type WhatsApp } from "../fakes/whatsapp/index.ts";
 import type { Section } from "./networks.ts";
+import { phonesAskAgain } from "./soak-phones.ts";
 
 /** Somebody in a chat. */
 export type Writer = {
@@ -24,6 +25,8 @@ export type Side = {
   answers(): Answer[];
   /** What was written or changed since the last call; for those who wait. */
   news(): string[];
+  /** How often somebody could not read a message and asked for it once more. */
+  askedAgain?(): number;
   /** Called after everything that the platform hears. */
   watch(look: () => void): void;
 };
@@ -127,10 +130,12 @@ export function discordSide(fake: FakeDiscord, { direct, groups, perGroup }: Sid
 export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideOptions): Side {
   const writers: Writer[] = [];
   const people: string[] = [];
+  const phones = [fake.owner];
   for (let i = 0; i < direct; i++) {
     const person = fake.person(`Direct ${i}`);
     let last = "";
     people.push(person.id);
+    phones.push(person);
     writers.push({
       platform: "whatsapp",
       chat: person.id,
@@ -146,6 +151,7 @@ export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideO
     for (const person of members) {
       let last = "";
       people.push(person.id);
+      phones.push(person);
       writers.push({
         platform: "whatsapp",
         chat: group.id,
@@ -158,8 +164,10 @@ export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideO
       });
     }
   }
+  const asked = phonesAskAgain(fake, phones);
   let seen = 0;
   return {
+    askedAgain: () => asked.count,
     ...{ platform: "whatsapp" as const, writers, known: everyOther(people) },
     answers: () =>
       fake.world.delivered

@@ -289,6 +289,8 @@ class Soak {
   private async sum(): Promise<Omit<SoakResult, "seconds" | "memory" | "exit" | "log">> {
     const { messages } = this.options;
     const times = new Map<number, number>();
+    for (const side of this.sides)
+      for (let n = side.askedAgain?.() ?? 0; n > 0; n--) this.faults.count(`${side.platform} asked for again`);
     const strays: string[] = [];
     const disordered: string[] = [];
     const newest = new Map<string, number>();

@@ -10,7 +10,14 @@ import { type LateAnswer, method, type MethodContext } from "../method.ts";
 import type { RunEnd } from "../ports.ts";
 import { agentIds, keyOf, sessionDefaults } from "../session-rows.ts";
 import { wireUsage } from "../wire.ts";
-import { checkSendPolicy, Idempotency, Key, operatorMessage, thinkingOf } from "./chat.ts";
+import {
+  answerNow,
+  checkSendPolicy,
+  Idempotency,
+  Key,
+  operatorMessage,
+  thinkingOf,
+} from "./chat.ts";
 
 /** Longest time that the second answer is waited for, in ms: a day and a minute more than any run may take. */
 const MAX_RUN_MS = 86_460_000;
@@ -77,6 +84,17 @@ async function sessionFor(
   }
   return keyOfAgent(agentId ?? defaultAgentId);
 }
+
+/** The second answer for a slash command, which has no run. */
+const commandAnswer = (runId: string, text: string): LateAnswer => ({
+  ok: true,
+  payload: {
+    runId,
+    status: "ok",
+    summary: "completed",
+    result: { payloads: [{ text, mediaUrl: null }], meta: { durationMs: 0 } },
+  },
+});
 
 /** The second answer: what the run said, or why it failed. */
 async function finalAnswer(
@@ -198,7 +216,10 @@ export const agent = {
           },
           ctx.gateway.now(),
         );
-      ctx.answerLater(finalAnswer(accepted.runId, key, ctx));
+      if (accepted.answer !== undefined) {
+        await answerNow(accepted, key, params.message, ctx);
+        ctx.answerLater(Promise.resolve(commandAnswer(accepted.runId, accepted.answer)));
+      } else ctx.answerLater(finalAnswer(accepted.runId, key, ctx));
       return { runId: accepted.runId, status: "accepted", acceptedAt: ctx.gateway.now() };
     },
   }),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../base/errors.ts";
 import { OPERATOR_CHANNEL } from "../../channels/registry.ts";
 import type { Inbound, SessionKey, Thinking } from "../../flow.ts";
+import { parseKey } from "../../protocol/session-key.ts";
 import type { Entry } from "../../store/store.ts";
 import { Attachments, readAttachments } from "../attachments.ts";
 import { method, type MethodContext } from "../method.ts";
@@ -116,6 +117,17 @@ async function repeated(runId: string, ctx: MethodContext): Promise<z.infer<type
   return { runId, status: "ok" };
 }
 
+/** A slash command: its answer stands in the conversation, as that of a run would. */
+export const answerNow = (
+  { runId, answer = "" }: { runId: string; answer?: string },
+  key: SessionKey,
+  said: string,
+  ctx: MethodContext,
+): Promise<void> => {
+  const agentId = parseKey(key)?.agentId ?? ctx.info.defaultAgentId;
+  return ctx.gateway.answered({ key, agentId, runId }, said, answer);
+};
+
 export const chat = {
   "chat.send": method({
     doc: "Sends a message into a session and returns at once; the answer arrives as `chat` and `agent` events.",
@@ -157,6 +169,7 @@ export const chat = {
       if (accepted.dropped)
         throw new AppError("bad_request", `The message was not taken: ${accepted.dropped}.`);
       if (accepted.duplicate) return repeated(accepted.runId, ctx);
+      if (accepted.answer !== undefined) await answerNow(accepted, key, message, ctx);
       return { runId: accepted.runId, status: "started" as const };
     },
   }),
