@@ -181,8 +181,43 @@ export const ChannelDefaultsConfig = z
   .meta({ title: "Defaults of all channels", group: "channels" });
 export type ChannelDefaultsConfig = z.output<typeof ChannelDefaultsConfig>;
 
+/** Another address of the platform's API, for tests and servers of one's own. */
+export const apiRootShape = () => ({
+  apiRoot: z.string().optional().meta({
+    title: "Address of the API",
+    description: "Unset: the platform's own. Only this machine, unless allowed below.",
+    advanced: true,
+  }),
+  dangerouslyAllowRemoteApiRoot: z.boolean().default(false).meta({
+    title: "API on another machine",
+    description: "Whoever runs that machine reads everything and has the token.",
+    advanced: true,
+  }),
+});
+
+/** A channel's section: its keys, and the same ones for each further account. */
+export const channelSection = <S extends z.core.$ZodLooseShape>(make: () => S, title: string) =>
+  z.lazy(() =>
+    z
+      .looseObject({
+        ...make(),
+        accounts: z
+          .record(
+            z.string(),
+            z.lazy(() => withoutDefaults(make())),
+          )
+          .optional()
+          .meta({
+            title: "More accounts",
+            description:
+              "Each with the keys of the channel; what one does not say, the channel says.",
+          }),
+      })
+      .meta({ title, group: "channels" }),
+  );
+
 /** A shape whose fields have no defaults, for `accounts.<id>`: what an account does not say, the channel says. */
-export function withoutDefaults<S extends z.core.$ZodLooseShape>(shape: S) {
+function withoutDefaults<S extends z.core.$ZodLooseShape>(shape: S) {
   const plain = Object.entries(shape).map(([key, field]) => {
     const schema = field as z.ZodType;
     const inner =

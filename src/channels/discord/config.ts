@@ -1,7 +1,7 @@
 /** The section `channels.discord`; its keys are those of the published configs, of both generations. */
 import { z } from "zod";
 
-import { commonShape, GroupTools, roomShape, withoutDefaults } from "../config.ts";
+import { apiRootShape, channelSection, commonShape, GroupTools, roomShape } from "../config.ts";
 
 const entry = z.union([z.string(), z.number()]);
 
@@ -148,35 +148,9 @@ const shape = () => ({
     })
     .optional()
     .meta({ title: "What the assistant may do", advanced: true }),
-  apiRoot: z.string().optional().meta({
-    title: "Address of the API",
-    description: "Unset: the platform's own. Only this machine, unless allowed below.",
-    advanced: true,
-  }),
-  dangerouslyAllowRemoteApiRoot: z.boolean().default(false).meta({
-    title: "API on another machine",
-    description: "Whoever runs that machine reads everything and has the token.",
-    advanced: true,
-  }),
+  ...apiRootShape(),
 });
 
-export const DiscordConfig = z.lazy(() =>
-  z
-    .looseObject({
-      ...shape(),
-      accounts: z
-        .record(
-          z.string(),
-          z.lazy(() => withoutDefaults(shape())),
-        )
-        .optional()
-        .meta({
-          title: "More accounts",
-          description:
-            "Each with the keys of the channel; what one does not say, the channel says.",
-        }),
-    })
-    .meta({ title: "Discord", group: "channels" }),
-);
+export const DiscordConfig = channelSection(shape, "Discord");
 export type DiscordConfig = z.output<typeof DiscordConfig>;
 export type GuildConfig = z.output<typeof Guild>;

@@ -1,7 +1,7 @@
 /** The section `channels.telegram`; its keys are those of the published configs. */
 import { z } from "zod";
 
-import { commonShape, roomShape, withoutDefaults } from "../config.ts";
+import { apiRootShape, channelSection, commonShape, roomShape } from "../config.ts";
 
 const Group = z.lazy(() =>
   z.looseObject({
@@ -132,34 +132,8 @@ const shape = () => ({
     description: "In seconds, of one call. Files get ten times as long.",
     advanced: true,
   }),
-  apiRoot: z.string().optional().meta({
-    title: "Address of the API",
-    description: "Unset: the platform's own. Only this machine, unless allowed below.",
-    advanced: true,
-  }),
-  dangerouslyAllowRemoteApiRoot: z.boolean().default(false).meta({
-    title: "API on another machine",
-    description: "Whoever runs that machine reads everything and has the token.",
-    advanced: true,
-  }),
+  ...apiRootShape(),
 });
 
-export const TelegramConfig = z.lazy(() =>
-  z
-    .looseObject({
-      ...shape(),
-      accounts: z
-        .record(
-          z.string(),
-          z.lazy(() => withoutDefaults(shape())),
-        )
-        .optional()
-        .meta({
-          title: "More accounts",
-          description:
-            "Each with the keys of the channel; what one does not say, the channel says.",
-        }),
-    })
-    .meta({ title: "Telegram", group: "channels" }),
-);
+export const TelegramConfig = channelSection(shape, "Telegram");
 export type TelegramConfig = z.output<typeof TelegramConfig>;

@@ -1,7 +1,7 @@
 /** The section `channels.whatsapp`, whose keys are those of the published configs, and the root section `web`. */
 import { z } from "zod";
 
-import { commonShape, roomShape, withoutDefaults } from "../config.ts";
+import { channelSection, commonShape, roomShape } from "../config.ts";
 
 const Reconnect = z.lazy(() =>
   z
@@ -117,22 +117,5 @@ const shape = () => ({
   web: WebConfig.optional(),
 });
 
-export const WhatsappConfig = z.lazy(() =>
-  z
-    .looseObject({
-      ...shape(),
-      accounts: z
-        .record(
-          z.string(),
-          z.lazy(() => withoutDefaults(shape())),
-        )
-        .optional()
-        .meta({
-          title: "More accounts",
-          description:
-            "Each with the keys of the channel; what one does not say, the channel says.",
-        }),
-    })
-    .meta({ title: "WhatsApp", group: "channels" }),
-);
+export const WhatsappConfig = channelSection(shape, "WhatsApp");
 export type WhatsappConfig = z.output<typeof WhatsappConfig>;
