@@ -227,6 +227,7 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
   });
   closers.add("sign-ins", () => port.logins.close());
   let starting: Promise<void> | undefined;
+  let resumed: Promise<void> | undefined;
   return {
     accounts,
     delivery,
@@ -246,16 +247,19 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
       const turns = await pipeline.recover(ready.promise);
       // With the networks there an interrupted answer goes on as it began; one that hangs holds nobody back for long.
       starting = accounts.apply();
-      try {
-        await Promise.race([starting, clock.sleep(START_MS)]);
-        await live.recover();
-      } finally {
-        ready.resolve();
-      }
+      resumed = (async () => {
+        try {
+          await Promise.race([starting, clock.sleep(START_MS)]);
+          await live.recover();
+        } finally {
+          ready.resolve();
+        }
+      })();
       return turns;
     },
     /** Resolves when every network has begun; then what is left in the outbox for them goes on. */
     async started(): Promise<void> {
+      await resumed;
       await starting;
       await delivery.recover();
     },

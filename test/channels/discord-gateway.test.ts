@@ -55,6 +55,33 @@ test(
   15_000,
 );
 
+test(
+  "what was missed is read even when the platform refuses every question once",
+  () =>
+    withDiscord(
+      async ({ fake, ann, received, next, until }) => {
+        ann.dm("before");
+        await next(1);
+        fake.gateway.forget();
+        fake.gateway.cut();
+        await until((now) => now.connected === false);
+        ann.dm("missed");
+        fake.fail({ method: "GET", path: /\/channels\/\d+\/messages/, status: 502 });
+        fake.fail({
+          ...{ method: "GET", path: /\/channels\/\d+$/, status: 429 },
+          body: { message: "You are being rate limited.", retry_after: 0.1, global: false },
+          headers: { "retry-after": "0.1", "x-ratelimit-scope": "user" },
+        });
+        await fake.gateway.ready();
+        ann.dm("after");
+        await next(3);
+        expect(texts(received)).toEqual(["before", "missed", "after"]);
+      },
+      { fake: { heartbeatMs: 1_000 } },
+    ),
+  15_000,
+);
+
 test("after a restart, more than a page of messages is read", () => {
   const state: Record<string, unknown> = {};
   let rooms: string[] = [];

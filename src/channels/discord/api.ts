@@ -9,6 +9,8 @@ import { apiError } from "./errors.ts";
 export const PLATFORM_API = "https://discord.com/api";
 /** Of one request, in ms; a file of the largest size passes a slow line in that time. */
 const TIMEOUT_MS = 60_000;
+/** Between two tries of the patient, in ms. */
+const LONGEST_PAUSE_MS = 30_000;
 
 export type ApiOptions = {
   token: string;
@@ -56,7 +58,10 @@ export class Api {
   delete = <T>(route: string, extras?: Extras): Promise<T> =>
     this.call("delete", route, undefined, extras);
 
-  /** Repeats what was refused for now, after the time that the platform says, at most `tries` times. For reading, and for what can be done twice. */
+  /**
+   * Repeats what was refused for now, after the time that the platform says, at most `tries` times. For reading, and for what can be
+   * done twice.
+   */
   async patient<T>(work: () => Promise<T>, signal: AbortSignal, tries = 5): Promise<T> {
     for (let n = 1; ; n++) {
       try {
@@ -64,7 +69,7 @@ export class Api {
       } catch (cause) {
         const passing = cause instanceof AppError && cause.code === "channel_unreachable";
         if (!passing || n >= tries || signal.aborted) throw cause;
-        const wait = cause.retryAfterMs ?? 500 * 2 ** n;
+        const wait = cause.retryAfterMs ?? Math.min(LONGEST_PAUSE_MS, 500 * 2 ** Math.min(n, 10));
         if (!(await pause(systemClock, wait, signal))) throw cause;
       }
     }

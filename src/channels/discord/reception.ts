@@ -33,6 +33,8 @@ const MAX_RECENT = 5_000;
 const MAX_CHATS = 100;
 const PAGE = 100;
 const MAX_PAGES = 5;
+/** For what was missed, which nobody tells again; about three quarters of an hour of a platform that has a problem. */
+const TRIES = 100;
 /** Chats that are looked through at the same time. */
 const AT_ONCE = 4;
 
@@ -79,7 +81,7 @@ export class Reception {
       if (after === undefined) return;
       const list = await this.missed(channelId, after);
       if (list === undefined) return intake.forget(channelId);
-      const guild = list.length ? (await this.deps.rooms.channel(channelId))?.guild_id : undefined;
+      const guild = list.length ? await this.guildOf(channelId) : undefined;
       for (const message of list.sort((a, b) => compareIds(a.id, b.id)))
         if (message.author?.id !== this.deps.self())
           await this.offer({ ...message, ...(guild && { guild_id: guild }) });
@@ -102,7 +104,7 @@ export class Reception {
             signal: ctx.signal,
           }),
         ctx.signal,
-        20,
+        TRIES,
       );
     } catch (cause) {
       if (cause instanceof AppError && cause.code === "channel_rejected") return undefined;
@@ -111,6 +113,12 @@ export class Reception {
       this.looking--;
       this.queue.shift()?.();
     }
+  }
+
+  private async guildOf(channelId: string): Promise<string | undefined> {
+    const { api, ctx, rooms } = this.deps;
+    const channel = await api.patient(() => rooms.channel(channelId), ctx.signal, TRIES);
+    return channel?.guild_id;
   }
 
   private async turn(): Promise<void> {
