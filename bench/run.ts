@@ -6,6 +6,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { channelRows } from "./channels.ts";
 import { fanOutRows, historyRows } from "./data.ts";
 import type { Row } from "./harness.ts";
 import { FLOOR, holds } from "./harness.ts";
@@ -20,6 +21,7 @@ const PARTS: [name: string, measure: () => Promise<Row[]>][] = [
   ["start", () => startRows(runs)],
   ["commands", () => commandRows(runs)],
   ["idle", idleRows],
+  ["channels", () => channelRows(runs)],
   ["page", pageRows],
   ["turns", () => turnRows(Math.min(runs, 3))],
   ["crowd", crowdRows],

@@ -47,6 +47,8 @@ export type AccountView = {
 };
 
 const DEFAULT_ACCOUNT = "default";
+/** Before a network's code is loaded, in ms; it takes about as long as this. */
+const BREATH_MS = 50;
 
 /** A network's facts, whose config is that network's own; callers hand over what `section` gave. */
 export const factsOf = (id: NetworkId): Promise<ChannelFacts<never>> =>
@@ -60,6 +62,8 @@ export class Accounts {
   private operators: { channel: Channel; account: ChannelAccount } | undefined;
   /** Changes come one after the other: two at once could start an account twice. */
   private changing: Promise<unknown> = Promise.resolve();
+  /** The code that is being loaded. */
+  private loading: Promise<unknown> = Promise.resolve();
   private stopped = false;
 
   constructor(private readonly deps: AccountsDeps) {}
@@ -227,6 +231,20 @@ export class Accounts {
     return rows.flat();
   }
 
+  /** One network's code after the other, and not at once: meanwhile nothing else runs, and somebody has just asked for our health. */
+  private load(channel: NetworkId): Promise<Channel> {
+    const code = this.loading.then(async () => {
+      await this.deps.clock.sleep(BREATH_MS);
+      return (await NETWORKS[channel].load()).default as Channel;
+    });
+    // Whoever waits for it is told of a failure.
+    this.loading = code.then(
+      () => undefined,
+      () => undefined,
+    );
+    return code;
+  }
+
   private async add(channel: NetworkId, plan: AccountPlan<unknown>): Promise<void> {
     const key = keyOf(channel, plan.id);
     if (this.stopped || !this.deps.listen || this.running.has(key)) return;
@@ -234,7 +252,7 @@ export class Accounts {
     const supervised = new Supervised({
       clock: deps.clock,
       log: deps.log.child(plan.id === DEFAULT_ACCOUNT ? channel : `${channel}/${plan.id}`),
-      load: async () => (await NETWORKS[channel].load()).default as Channel,
+      load: () => this.load(channel),
       plan,
       context: this.contextOf(channel, plan),
       changed: (status) => deps.changed?.(channel, plan.id, status),

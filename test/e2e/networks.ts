@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { muteSignal } from "../../src/channels/whatsapp/logger.ts";
 import { type FakeDiscord, startDiscord } from "../fakes/discord.ts";
 import { startTelegram, type Telegram } from "../fakes/telegram.ts";
 import { startWhatsApp, type WhatsApp } from "../fakes/whatsapp/index.ts";
@@ -43,6 +44,8 @@ export const QUICK_WEB = {
 };
 
 export async function openNetworks(options: NetworksOptions = {}): Promise<Networks> {
+  // The library of the fake's people prints their keys.
+  muteSignal();
   const { heartbeatMs, only = ["telegram", "discord", "whatsapp"] } = options;
   const home = emptyHome();
   const telegram = await startTelegram({});
@@ -64,9 +67,7 @@ export async function openNetworks(options: NetworksOptions = {}): Promise<Netwo
     logging: { file: join(home.dir, "gateway.log") },
     web: QUICK_WEB,
     ...(typeof options.config === "function" ? options.config(home) : options.config),
-    channels: Object.fromEntries(
-      only.map((id) => [id, { ...sections[id], ...own?.[id] }]),
-    ),
+    channels: Object.fromEntries(only.map((id) => [id, { ...sections[id], ...own?.[id] }])),
   };
   writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify(config), { mode: 0o600 });
   const { env } = whatsapp;

@@ -176,7 +176,7 @@ export function whatsappSide(fake: WhatsApp, { direct, groups, perGroup }: SideO
     news() {
       const sent = fake.world.delivered.slice(seen);
       seen = fake.world.delivered.length;
-      return sent.map(({ message }) => textOf(message));
+      return [...sent, ...asked.late.splice(0)].map(({ message }) => textOf(message));
     },
     watch: (look) => void fake.world.until(never(look)),
   };

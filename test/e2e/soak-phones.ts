@@ -4,17 +4,21 @@
  */
 import { type BinaryNode, proto } from "@whiskeysockets/baileys";
 
-import type { WhatsApp } from "../fakes/whatsapp/index.ts";
+import type { Delivered, WhatsApp } from "../fakes/whatsapp/index.ts";
 import type { Person } from "../fakes/whatsapp/person.ts";
 
-export type Asked = { count: number };
+export type Asked = {
+  count: number;
+  /** Messages that could be read at last, and have not been taken from here. */
+  late: Delivered[];
+};
 
 export function phonesAskAgain(fake: WhatsApp, people: readonly Person[]): Asked {
   const { world } = fake;
-  const asked: Asked = { count: 0 };
+  const asked: Asked = { count: 0, late: [] };
   const unread = new Set<Person>();
-  /** Where the message belongs that somebody asked for. */
-  const places = new Map<string, string>();
+  /** On a phone it has its place from the beginning: "waiting for this message". */
+  const empty = new Map<string, Delivered>();
   for (const person of people) {
     const open = person.open.bind(person);
     person.open = async (...args) => {
@@ -26,15 +30,32 @@ export function phonesAskAgain(fake: WhatsApp, people: readonly Person[]): Asked
       }
     };
   }
+  const filled = (id: string) => {
+    const row = empty.get(id);
+    const message = world.again.findLast((each) => each.id === id)?.message;
+    if (!row || !message) return;
+    row.message = message;
+    empty.delete(id);
+    asked.late.push(row);
+  };
   const take = world["take"].bind(world);
   world["take"] = async (node: BinaryNode) => {
     try {
-      return await take(node);
+      const error = await take(node);
+      if (error === undefined) filled(node.attrs.id ?? "");
+      return error;
     } catch (cause) {
       if (!unread.size) throw cause;
       const { id = "", to = "", participant } = node.attrs;
       const place = world.group(to) ? to : undefined;
-      if (!places.has(id)) places.set(id, place ?? world.find(participant ?? to)!.id);
+      if (!world.delivered.some((each) => each.id === id)) {
+        const row = {
+          ...{ id, to: place ?? world.find(participant ?? to)!.id },
+          ...{ message: proto.Message.create(), onPhone: true },
+        };
+        empty.set(id, row);
+        world.delivered.push(row);
+      }
       for (const person of unread) {
         asked.count++;
         world.deliver(retryOf(id, person, place));
@@ -46,12 +67,7 @@ export function phonesAskAgain(fake: WhatsApp, people: readonly Person[]): Asked
   const takeAgain = world["takeAgain"].bind(world);
   world["takeAgain"] = async (node: BinaryNode, person: Person) => {
     const error = await takeAgain(node, person);
-    const { id = "" } = node.attrs;
-    const place = places.get(id);
-    const message = world.again.findLast((each) => each.id === id)?.message;
-    const isKnown = world.delivered.some((each) => each.id === id);
-    if (error === undefined && place !== undefined && message && !isKnown)
-      world.delivered.push({ id, to: place, message: proto.Message.fromObject(message), onPhone: true });
+    if (error === undefined) filled(node.attrs.id ?? "");
     return error;
   };
   return asked;
