@@ -72,7 +72,7 @@ export function watchFiles({ files, debounceMs, onChange, clock, log }: WatchOpt
         stable = isDeepStrictEqual(now, next);
         next = now;
       }
-      if (isDeepStrictEqual(next, seen)) return;
+      // Also when all is as it was seen first: somebody else may have read the file meanwhile.
       seen = next;
       await onChange();
       follow();

@@ -109,10 +109,10 @@ describe.skipIf("why" in pnpm || noGit !== undefined)("from source", () => {
       cwd: checkout,
       env: { ...vars, CLAWDBOT_GATEWAY_PORT: String(freePort()), CLAWDBOT_SKIP_CHANNELS: "1" },
     });
-    await child.seen(/listening on ws:\/\//);
-    expect(child.log().match(/listening on ws:\/\//g)).toHaveLength(1);
+    await child.seen(/listening on ws:\/\/127/);
+    expect(child.log().match(/listening on ws:\/\/127/g)).toHaveLength(1);
     utimesSync(join(checkout, "src/gateway/start.ts"), new Date(), new Date());
-    await child.seen(/listening on ws:\/\//, 2);
+    await child.seen(/listening on ws:\/\/127/, 2);
   }, 60_000);
 });
 
