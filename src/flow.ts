@@ -46,6 +46,7 @@ export type DropReason =
   | "bot"
   | "late"
   | "flood"
+  | "budget"
   | "stale"
   | "empty";
 

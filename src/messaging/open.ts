@@ -28,6 +28,7 @@ import { MediaStore } from "../media/store.ts";
 import { Pipeline } from "../pipeline.ts";
 import { menuFor, slashCommands } from "../router/commands/registry.ts";
 import { Router } from "../router/router.ts";
+import { Spending } from "../router/spending.ts";
 import { type ActiveRun, stopTurns } from "../sessions/desk.ts";
 import { Lanes } from "../sessions/lanes.ts";
 import { leaveOut } from "../sessions/overflow.ts";
@@ -173,8 +174,10 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
       restart: deps.restart,
     }),
   );
+  const spending = new Spending({ kv: store.kv, clock, log: logging.logger("router") });
   const router: Router = new Router({
     store,
+    spending,
     clock,
     log: logging.logger("router"),
     operatorChannel: OPERATOR_CHANNEL,
@@ -217,6 +220,8 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
     outgoing: (run, end) => live.finalRows(runOf(run), end),
     watch(run, event) {
       live.watch(runOf(run), event);
+      if (event.type === "end" && run.turn.trust !== "owner")
+        spending.add(run.turn.inbound, event.usage);
       deps.watch(run, event);
     },
   });
@@ -243,6 +248,7 @@ export function openMessaging(deps: MessagingDeps, closers: Closers) {
       learnSecrets();
       await accounts.startOperators();
       await router.reload();
+      await spending.load();
       const ready = Promise.withResolvers<void>();
       const turns = await pipeline.recover(ready.promise);
       // With the networks there an interrupted answer goes on as it began; one that hangs holds nobody back for long.

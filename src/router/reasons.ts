@@ -43,6 +43,10 @@ export const REASONS: Readonly<Record<DropReason, Reason>> = {
     what: "Its sender wrote more than 30 messages in a minute.",
     remedy: "Write again in a minute.",
   },
+  budget: {
+    what: "Its sender has used up what one person may use in a day.",
+    remedy: "Wait until midnight, or raise `messages.maxTokensPerDay` (0: no limit).",
+  },
   stale: {
     what: "It was more than a day old when it arrived.",
     remedy: "Send it again if it still matters.",

@@ -22,6 +22,7 @@ import { Pairing, type PairingDeps } from "./pairing.ts";
 import { routeFor } from "./route.ts";
 import type { BindingsConfig, BroadcastConfig } from "./routes/config.ts";
 import { sessionKeyFor } from "./session.ts";
+import type { Spending } from "./spending.ts";
 
 type TurnRoute = Route & { kind: "turn" };
 
@@ -65,6 +66,7 @@ export type RouterDeps = PairingDeps & {
   /** The canonical form of an id on a channel; undefined when it is no stable id there. */
   senderId(channel: string, entry: string): string | undefined;
   commands: CommandsPort;
+  spending: Pick<Spending, "of">;
 };
 
 /** An older message is not answered, in ms: who wrote it has long gone on. */
@@ -76,6 +78,7 @@ const FLOOD = { perMinute: 30, burst: 20 };
 /** The command that ends a running turn. */
 const STOP = "stop";
 const FLOOD_TEXT = "Too many messages; I will read on in a minute.";
+const BUDGET_TEXT = "That was all that I may answer you today; write again tomorrow.";
 /** Different warnings that are given once each. */
 const MAX_WARNED = 1_000;
 
@@ -96,6 +99,7 @@ export class Router {
   private readonly stops: Buckets;
   private readonly floodNotices: Buckets;
   private readonly staleNotices: Buckets;
+  private readonly budgetNotices: Buckets;
   private readonly bots: BotStreaks;
   private readonly warned = new Set<string>();
 
@@ -109,6 +113,7 @@ export class Router {
     this.stops = new Buckets(clock, FLOOD);
     this.floodNotices = new Buckets(clock, { perMinute: 1, burst: 1 });
     this.staleNotices = new Buckets(clock, { perMinute: 1 / 60, burst: 1 });
+    this.budgetNotices = new Buckets(clock, { perMinute: 1 / 60, burst: 1 });
     this.bots = new BotStreaks(clock);
   }
 
@@ -245,7 +250,7 @@ export class Router {
     return { ...(await this.turn({ ...admitted, inbound: result.inbound })), after };
   }
 
-  private async turn({ inbound, rules, turns }: Admitted): Promise<Decision> {
+  private async turn({ inbound, rules, turns, trust }: Admitted): Promise<Decision> {
     const [route, ...also] = turns;
     const { groupChat } = this.agent(route.agentId) ?? {};
     const session = await this.deps.store.sessions.get(route.sessionKey);
@@ -256,6 +261,11 @@ export class Router {
     const { text, media, notes, quoted } = inbound;
     if (!text.trim() && !media.length && !notes?.length && !quoted && !before)
       return dropped(inbound, "empty");
+    const { maxTokensPerDay: most } = this.deps.config().messages;
+    if (trust !== "owner" && most > 0 && this.deps.spending.of(inbound) >= most)
+      return this.budgetNotices.take(senderKey(inbound)) && !inbound.sender.bot
+        ? this.say(inbound, { text: BUDGET_TEXT, by: "budget" })
+        : dropped(inbound, "budget");
     return {
       route,
       inbound: before ? { ...inbound, before } : inbound,

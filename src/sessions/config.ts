@@ -169,6 +169,11 @@ export const MessagesConfig = z
     removeAckAfterReply: z.boolean().default(false).meta({
       title: "Take the reaction back with the answer",
     }),
+    maxTokensPerDay: z.int().min(0).default(2_000_000).meta({
+      title: "Tokens for one person in a day",
+      description:
+        "Of models, for everybody but owners and operators; what a provider still remembers counts a tenth. 0: no limit.",
+    }),
     responsePrefix: z.string().optional().meta({
       title: "Before every answer",
       description:

@@ -166,6 +166,7 @@ async function routed(rules: Partial<AccessRules>, approved: string) {
   });
   const router = new Router({
     store: house.store,
+    spending: { of: () => 0 },
     clock: systemClock,
     log: quiet,
     operatorChannel: "operators",

@@ -175,3 +175,23 @@ test("a message that comes while an answer is being finished does not take its p
   await until(rig, 1, "the second answer");
   expect(textsIn(rig, 1)).toEqual(["the first answer", "the second answer"]);
 });
+
+test("what a guest has used up today is known after a restart, and the owner is answered all the same (B11)", async () => {
+  const rig = await open({
+    telegram: { dmPolicy: "open", allowFrom: [1, "*"] },
+    root: { messages: { maxTokensPerDay: 1 } },
+  });
+  rig.model.script((_, n) => ({ text: `answer ${n}` }));
+  const guest = rig.telegram.person(7);
+  guest.text("first");
+  await until(rig, 7, "answer 1");
+  await rig.telegram.until(() => rig.events.some(({ type }) => type === "end"));
+  await rig.restart();
+  guest.text("second");
+  await until(rig, 7, "write again tomorrow");
+  rig.telegram.person(1).text("and me?");
+  await until(rig, 1, "answer 2");
+  rig.telegram.person(1).text("once more?");
+  await until(rig, 1, "answer 3");
+  expect(rig.model.requests).toHaveLength(3);
+});

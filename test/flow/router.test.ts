@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 
 import type { Inbound } from "../../src/flow.ts";
 import { REASONS } from "../../src/router/reasons.ts";
+import { Spending } from "../../src/router/spending.ts";
+import { quiet } from "./house.ts";
 import { group, NOW, openSwitchboard } from "./switchboard.ts";
 
 const stranger = { id: "666", name: "Eve" };
@@ -495,6 +497,47 @@ describe("limits", () => {
       kind: "answer",
       text: "Too many messages; I will read on in a minute.",
     });
+  });
+
+  test("who has used up a day's tokens is told once an hour and answered again tomorrow; owners are not counted (B11)", async () => {
+    const { takes, word, spending, set, pass, store, now } = await openSwitchboard();
+    const messages = { maxTokensPerDay: 1_000 };
+    set({ messages });
+    const inGroup = { ...group, mentioned: true, sender: bob };
+    const { inbound, route } = await takes(inGroup);
+    expect(route).toMatchObject({ trust: "known" });
+    spending.add(inbound, { input: 500, output: 400, cacheRead: 990, cacheWrite: 0 });
+    expect(await word(inGroup)).toBe("turn");
+    spending.add(inbound, { input: 0, output: 0, cacheRead: 0, cacheWrite: 1 });
+    expect((await takes(inGroup)).route).toMatchObject({
+      kind: "answer",
+      text: "That was all that I may answer you today; write again tomorrow.",
+    });
+    expect(await word(inGroup)).toBe("budget");
+    // Others, and commands, are not concerned.
+    expect(await word({ ...inGroup, sender: ada })).toBe("turn");
+    expect(await word({ ...inGroup, text: "/help" })).toBe("answer");
+    spending.add((await takes({})).inbound, {
+      input: 5_000,
+      output: 0,
+      cacheRead: 0,
+      cacheWrite: 0,
+    });
+    expect(await word({})).toBe("turn");
+    // The next process goes on counting.
+    const next = new Spending({ kv: store.kv, clock: { now }, log: quiet });
+    await next.load();
+    expect(next.of(inbound)).toBe(1_000);
+    set({ messages: { maxTokensPerDay: 0 } });
+    expect(await word(inGroup)).toBe("turn");
+    set({ messages });
+    pass(3_600_000);
+    expect(await word(inGroup)).toBe("answer");
+    pass(86_400_000);
+    expect(await word(inGroup)).toBe("turn");
+    await next.load();
+    expect(next.of(inbound)).toBe(0);
+    expect(await store.kv.keys("spending", "")).toEqual([]);
   });
 
   test("talk in a group that is not for us costs nobody anything, edits and reactions do", async () => {

@@ -8,6 +8,7 @@ import type { CommandCall, CommandContext, CommandsPort } from "../../src/router
 import { CommandsConfig } from "../../src/router/config.ts";
 import { type Decision, Router, type Routing } from "../../src/router/router.ts";
 import { BindingsConfig, BroadcastConfig } from "../../src/router/routes/config.ts";
+import { Spending } from "../../src/router/spending.ts";
 import { MessagesConfig, SessionConfig } from "../../src/sessions/config.ts";
 import { openSqlite } from "../../src/store/sqlite/index.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -29,6 +30,7 @@ export type Settings = {
 export type Switchboard = {
   store: Store;
   router: Router;
+  spending: Spending;
   /** Changes what the config says. */
   set(settings: Settings): void;
   /** Decides and stores, as the pipeline does. A message is from person 42 in a direct message, if nothing else is said. */
@@ -89,8 +91,10 @@ export async function openSwitchboard(settings: Settings = {}): Promise<Switchbo
   const ran: Switchboard["ran"] = [];
   const warnings: string[] = [];
   const log: Logger = { ...quiet, warn: (message) => void warnings.push(message) };
+  const spending = new Spending({ kv: store.kv, clock, log });
   const router = new Router({
     store,
+    spending,
     clock,
     log,
     operatorChannel: "web",
@@ -140,6 +144,7 @@ export async function openSwitchboard(settings: Settings = {}): Promise<Switchbo
   return {
     store,
     router,
+    spending,
     set(more) {
       current = { ...current, ...more };
     },
