@@ -11,6 +11,8 @@ const only = process.argv[2];
 const bun = process.execPath;
 const scratch = mkdtempSync(join(tmpdir(), "clawdbot-test-"));
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, named again at the end: whoever keeps only the last page of a long run still sees it. */
+const failed: string[] = [];
 
 async function run(command: string[], quiet = false): Promise<number> {
   const child = Bun.spawn(command, {
@@ -25,8 +27,33 @@ async function check(name: string, command: string[]): Promise<boolean> {
   const started = performance.now();
   const ok = (await run(command)) === 0;
   total[ok ? "passed" : "failed"]++;
+  if (!ok) failed.push(name);
   say(`${ok ? "ok  " : "FAIL"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   return ok;
+}
+
+const UNESCAPED: Record<string, string> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+  "&#10;": "\n",
+  "&amp;": "&",
+};
+
+/** The failed tests of a JUnit report: file, name, and the first words of what was wrong. */
+function failuresIn(xml: string): string[] {
+  const cases = xml.matchAll(/<testcase ([^>]*)>\s*<failure ([^>]*)>/g);
+  return Array.from(cases, ([, testcase, failure]) => {
+    const value = (from: string, name: string) =>
+      (new RegExp(`\\b${name}="([^"]*)"`).exec(from)?.[1] ?? "").replace(
+        /&(?:lt|gt|quot|apos|amp|#10);/g,
+        (entity) => UNESCAPED[entity]!,
+      );
+    const title = [value(testcase!, "classname"), value(testcase!, "name")].filter(Boolean);
+    const why = value(failure!, "message").slice(0, 600).replace(/\n/g, "\n    ").trimEnd();
+    return `${value(testcase!, "file")}: ${title.join(" > ")}\n    ${why}`;
+  });
 }
 
 /** Counts come from the JUnit file, so that a crashed runner counts as a failure and not as silence. */
@@ -35,14 +62,19 @@ async function suite(name: string, paths: string[], timeoutMs: number): Promise<
   say(`\n== ${name}`);
   const flags = ["--reporter=junit", `--reporter-outfile=${report}`, `--timeout=${timeoutMs}`];
   const code = await run([bun, "test", ...flags, ...paths]);
-  const head = existsSync(report) ? readFileSync(report, "utf8").slice(0, 2000) : "";
+  const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+  const head = xml.slice(0, 2000);
   const count = (field: string) =>
     Number(new RegExp(`<testsuites[^>]*\\b${field}="(\\d+)"`).exec(head)?.[1] ?? 0);
   const [tests, failures, skipped] = [count("tests"), count("failures"), count("skipped")];
   total.passed += tests - failures - skipped;
   total.failed += failures;
   total.skipped += skipped;
-  if (code !== 0 && failures === 0) total.failed++;
+  failed.push(...failuresIn(xml));
+  if (code !== 0 && failures === 0) {
+    total.failed++;
+    failed.push(`${name}: the runner ended with ${code}`);
+  }
   say(`== ${name}: ${tests - failures - skipped} passed, ${failures} failed, ${skipped} skipped`);
 }
 
@@ -103,6 +135,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 say("");
+for (const what of failed) say(`failed: ${what}`);
 say(
   `${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ""}`,
 );
