@@ -20,6 +20,7 @@ import { platformHosts } from "./base/platform.ts";
 import { createRedactor } from "./base/redact.ts";
 import { takeState } from "./base/state-dir.ts";
 import { background } from "./base/task.ts";
+import { isTerminal } from "./base/terminal.ts";
 import { systemClock } from "./base/time.ts";
 import { prepareDev, refuseReset } from "./config/dev.ts";
 import { type ConfigHandle, type InForce, openConfig } from "./config/handle.ts";
@@ -121,8 +122,8 @@ async function start(options: AppOptions, again?: Again): Promise<Instance> {
     dir: paths.logDir,
     consoleLevel: flags.verbose ? "debug" : "info",
     redact,
-    colour: process.stderr.isTTY && !env.raw("NO_COLOR"),
-    consoleStyle: process.stderr.isTTY ? "pretty" : "compact",
+    colour: isTerminal(2) && !env.raw("NO_COLOR"),
+    consoleStyle: isTerminal(2) ? "pretty" : "compact",
   });
   const closers = new Closers();
   const log = logging.logger("gateway");
@@ -171,7 +172,7 @@ async function open(
     logging.configure({
       level: wanted.level,
       consoleLevel: flags.verbose ? "debug" : (wanted.consoleLevel ?? "info"),
-      consoleStyle: wanted.consoleStyle ?? (process.stderr.isTTY ? "pretty" : "compact"),
+      consoleStyle: wanted.consoleStyle ?? (isTerminal(2) ? "pretty" : "compact"),
     });
     const target = { file: wanted.file, maxBytes: wanted.maxFileBytes };
     background("changing the log file", logging.redirect(target), log);

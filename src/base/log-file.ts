@@ -7,7 +7,6 @@ import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 
 import { PRODUCT } from "./brand.ts";
 import { errnoOf } from "./errors.ts";
@@ -43,7 +42,10 @@ const COLLECT_MS = 100;
 const MAX_WAITING = 4 * 1024 * 1024;
 /** After a failure the disk is left alone for this long, in ms. */
 const RETRY_MS = 5000;
-const write = promisify(fs.write);
+const write = (fd: number, bytes: Buffer): Promise<number> =>
+  new Promise((resolve, reject) =>
+    fs.write(fd, bytes, (cause, written) => (cause ? reject(cause) : resolve(written))),
+  );
 
 export function openLogFile(options: LogFileOptions): LogFile {
   return new RollingFile(options);
@@ -143,9 +145,9 @@ class RollingFile implements LogFile {
   private async put(bytes: Buffer): Promise<void> {
     this.inFlight = bytes;
     while (this.inFlight.length > 0) {
-      const { bytesWritten } = await write(this.fd!, this.inFlight);
-      this.size += bytesWritten;
-      this.inFlight = this.inFlight.subarray(bytesWritten);
+      const written = await write(this.fd!, this.inFlight);
+      this.size += written;
+      this.inFlight = this.inFlight.subarray(written);
     }
     this.inFlight = undefined;
   }

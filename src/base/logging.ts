@@ -58,6 +58,8 @@ export type Logging = {
 
 /** Lines of one level per second; more are counted, not written. */
 const PER_SECOND = 200;
+/** Largest log file where nobody says, as in the config's own default: reading the config must not open the file anew. */
+const MAX_BYTES = 20 * 1024 * 1024;
 /** A repeated line is summed up at the latest after this long, in ms. */
 const SUM_UP_MS = 2000;
 
@@ -75,12 +77,12 @@ export function createLogging(options: LoggingOptions): Logging {
   // Before the file registers its own listener: what is summed up at the end must still reach the file.
   const onExit = () => sumUp();
   process.on("exit", onExit);
-  const openFile = ({ file: path, maxBytes }: LogTarget) =>
+  const openFile = ({ file: path, maxBytes = MAX_BYTES }: LogTarget) =>
     openLogFile({
       dir: options.dir,
       ...(path && { file: path }),
       clock,
-      maxBytes: maxBytes ?? 20 * 1024 * 1024,
+      maxBytes,
       keep: options.keep ?? 5,
       onTrouble: (message) =>
         show({
@@ -144,7 +146,8 @@ export function createLogging(options: LoggingOptions): Logging {
     },
     configure: (change) => void Object.assign(levels, change),
     async redirect(wanted) {
-      if (wanted.file === target.file && wanted.maxBytes === target.maxBytes) return;
+      const sameSize = (wanted.maxBytes ?? MAX_BYTES) === (target.maxBytes ?? MAX_BYTES);
+      if (wanted.file === target.file && sameSize) return;
       const before = file;
       target = wanted;
       file = openFile(wanted);

@@ -1,5 +1,4 @@
 /** The accounts of all channels, found by address. Started after the gateway listens, because their code is heavy. */
-import { isDeepStrictEqual } from "node:util";
 
 import { AppError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -95,7 +94,7 @@ export class Accounts {
       const wanted = await this.plans();
       const gone = [...this.running].filter(([key, { plan }]) => {
         const now = wanted.find((row) => keyOf(row.channel, row.plan.id) === key);
-        return !now || !isDeepStrictEqual(now.plan, plan);
+        return !now || !Bun.deepEquals(now.plan, plan, true);
       });
       await Promise.all(gone.map(([key, each]) => this.remove(key, each)));
       await Promise.all(wanted.map(({ channel, plan }) => this.add(channel, plan)));

@@ -1,9 +1,9 @@
 /** Questions to the person at the terminal. On stderr, so that a result on stdout stays clean. Used by onboarding. */
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
-import { isatty } from "node:tty";
 
 import { AppError } from "../base/errors.ts";
+import { isTerminal } from "../base/terminal.ts";
 import { type Out, safeText } from "./out.ts";
 
 export type Option = { value: string; label: string };
@@ -19,7 +19,7 @@ export type Ask = {
 };
 
 /** Whether there is somebody to ask. */
-export const canAsk = (): boolean => isatty(0) && isatty(2);
+export const canAsk = (): boolean => isTerminal(0) && isTerminal(2);
 
 /** Every question throws `aborted` on Ctrl-C and when the terminal goes away. */
 export function openAsk(out: Out): Ask {

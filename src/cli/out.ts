@@ -4,9 +4,9 @@
  * (`… | head`) ends the output quietly.
  */
 import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
 
 import { errnoOf } from "../base/errors.ts";
+import { isTerminal } from "../base/terminal.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 const CODES: Record<Style, string> = {
@@ -40,7 +40,7 @@ export class Out {
   constructor(options: OutOptions) {
     this.json = options.json;
     this.fds = { stdout: options.stdout ?? 1, stderr: options.stderr ?? 2 };
-    this.tty = isatty(this.fds.stdout);
+    this.tty = isTerminal(this.fds.stdout);
     this.colour = options.colour ?? this.tty;
   }
 

@@ -1,8 +1,8 @@
 /** What a signal does to a running gateway. SIGUSR1 and SIGHUP never end it; SIGTERM and SIGINT do, the second time at once. */
 import { constants } from "node:os";
-import { isatty } from "node:tty";
 
 import type { Logger } from "../base/log.ts";
+import { isTerminal } from "../base/terminal.ts";
 import { type Clock, pause, systemClock } from "../base/time.ts";
 
 /** The part of the running app that signals are for. */
@@ -89,6 +89,6 @@ export async function runUntilStopped(
 
 /** SIGHUP is also what a terminal says when it is closed; then its files are no terminal any more. */
 function watchTerminal(): () => boolean {
-  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
-  return () => terminals.length > 0 && !terminals.some((fd) => isatty(fd));
+  const terminals = [0, 1, 2].filter((fd) => isTerminal(fd));
+  return () => terminals.length > 0 && !terminals.some((fd) => isTerminal(fd));
 }

@@ -3,7 +3,6 @@
  * resolved secrets never get into the file. Pure: reading and writing is done by handle.ts and write.ts.
  */
 import { basename } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 
 import { AppError } from "../base/errors.ts";
 import { memberOf, type Node, parseDocument, valueOf } from "./document.ts";
@@ -82,8 +81,8 @@ function stepsOf(loaded: Loaded, text: string, change: Change): Change[] {
       steps.push({ kind: "set", path, value: withoutRedacted(value) });
       return;
     }
-    if (isDeepStrictEqual(valueAt(loaded.parsed, path), value)) return;
-    if (isDeepStrictEqual(valueAt(loaded.filled, path), value)) return;
+    if (Bun.deepEquals(valueAt(loaded.parsed, path), value, true)) return;
+    if (Bun.deepEquals(valueAt(loaded.filled, path), value, true)) return;
     if (there.kind === "object" && isRecord(value)) {
       const gone = new Set(
         there.members.map((m) => m.key).filter((key) => !Object.hasOwn(value, key)),

@@ -3,7 +3,6 @@
  * Nothing here throws for what is in the file: the result says what is wrong and where.
  */
 import { join } from "node:path";
-import { parseEnv } from "node:util";
 
 import { parseEnvFile, serviceEnvPath } from "../base/env-file.ts";
 import { type Env, withVariables } from "../base/env.ts";
@@ -74,7 +73,7 @@ export async function readDotEnv(
   if (read.kind === "missing") return { vars: {} };
   if (read.kind === "fault") return { vars: {}, problem: read.problem };
   const text = read.doc.text.replace(/^\ufeff/, "");
-  const entries = Object.entries(parseEnv(text)).filter(
+  const entries = Object.entries(process.getBuiltinModule("node:util").parseEnv(text)).filter(
     (entry): entry is [string, string] =>
       typeof entry[1] === "string" && /^[A-Za-z_]\w*$/.test(entry[0]),
   );

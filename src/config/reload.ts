@@ -1,5 +1,4 @@
 /** What a change of the config asks for while the gateway runs: nothing, a part restarted, or all of it. */
-import { isDeepStrictEqual } from "node:util";
 
 import type { z } from "zod";
 
@@ -51,7 +50,7 @@ const PLAN: [prefix: string, action: Action][] = [
 
 /** Paths whose values differ. A list counts as one value. */
 export function changedPaths(before: unknown, now: unknown, path: Path = []): Path[] {
-  if (isDeepStrictEqual(before, now)) return [];
+  if (Bun.deepEquals(before, now, true)) return [];
   if (!isRecord(before) || !isRecord(now)) return [path];
   return [...new Set([...Object.keys(before), ...Object.keys(now)])].flatMap((key) =>
     changedPaths(before[key], now[key], [...path, key]),

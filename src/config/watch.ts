@@ -4,7 +4,6 @@
  */
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 
 import { errnoOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -69,7 +68,7 @@ export function watchFiles({ files, debounceMs, onChange, clock, log }: WatchOpt
       for (let stable = false; !stable;) {
         await clock.sleep(STABLE_MS + debounceMs(), stopped.signal);
         const now = signature(files());
-        stable = isDeepStrictEqual(now, next);
+        stable = Bun.deepEquals(now, next, true);
         next = now;
       }
       // Also when all is as it was seen first: somebody else may have read the file meanwhile.
@@ -96,7 +95,7 @@ export function watchFiles({ files, debounceMs, onChange, clock, log }: WatchOpt
     }
   };
   const look = () => {
-    if (busy || stopped.signal.aborted || isDeepStrictEqual(signature(files()), seen)) return;
+    if (busy || stopped.signal.aborted || Bun.deepEquals(signature(files()), seen)) return;
     busy = true;
     background("config watch", watchUntilSettled(), log);
   };

@@ -1,5 +1,4 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
-import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 /** Opening the sockets: the addresses of a bind mode, the retries on a taken port, the Unix socket. */
 import { join } from "node:path";
@@ -151,7 +150,7 @@ async function openPatiently(
 /** Whether somebody answers on the socket file. */
 const alive = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(path);
+    const socket = process.getBuiltinModule("node:net").connect(path);
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);

@@ -1,8 +1,7 @@
 /** Which addresses of the network a stranger may make us ask: public ones, and nothing that is only reachable from in here. */
-import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
-
 import { AppError } from "../base/errors.ts";
+import { ipFamily } from "../base/ip-family.ts";
+import { once } from "../base/once.ts";
 
 /** IANA's special-purpose blocks, and the ways to write an IPv4 address inside of an IPv6 one. */
 const CLOSED_V4 = [
@@ -39,27 +38,31 @@ const CLOSED_V6 = [
   "ff00::/8",
 ];
 
-const closed = new BlockList();
-for (const block of CLOSED_V4) add(block, "ipv4");
-for (const block of CLOSED_V6) add(block, "ipv6");
-
-function add(block: string, family: "ipv4" | "ipv6"): void {
-  const [net = "", bits] = block.split("/");
-  closed.addSubnet(net, Number(bits), family);
-}
+/** Made with the first file that is fetched, as node:net is loaded then. */
+const closed = once(() => {
+  const list = new (process.getBuiltinModule("node:net").BlockList)();
+  const add = (block: string, family: "ipv4" | "ipv6"): void => {
+    const [net = "", bits] = block.split("/");
+    list.addSubnet(net, Number(bits), family);
+  };
+  for (const block of CLOSED_V4) add(block, "ipv4");
+  for (const block of CLOSED_V6) add(block, "ipv6");
+  return list;
+});
 
 /** Whether an address is out in the world. An IPv4 address inside of an IPv6 one (`::ffff:a.b.c.d`) is looked at as what it is. */
 export function isPublic(address: string): boolean {
   const plain = address.replace(/%.*$/, "");
-  const family = isIP(plain);
-  return family !== 0 && !closed.check(plain, family === 4 ? "ipv4" : "ipv6");
+  const family = ipFamily(plain);
+  return family !== 0 && !closed().check(plain, family === 4 ? "ipv4" : "ipv6");
 }
 
 export type Found = { address: string; family: number };
 /** The addresses of a host's name. Throws when there are none. */
 export type Resolve = (host: string) => Promise<Found[]>;
 
-export const resolve: Resolve = (host) => lookup(host, { all: true, verbatim: true });
+export const resolve: Resolve = (host) =>
+  process.getBuiltinModule("node:dns/promises").lookup(host, { all: true, verbatim: true });
 
 /**
  * One address of the host, to be connected to as it is: asking for the name again could give another. Throws `forbidden` when any
@@ -71,7 +74,7 @@ export async function publicAddress(
   allowed: (address: string) => boolean = isPublic,
 ): Promise<Found> {
   const plain = host.replace(/^\[|\]$/g, "");
-  const family = isIP(plain);
+  const family = ipFamily(plain);
   const found = family ? [{ address: plain, family }] : await named(plain, ask);
   const bad = found.find(({ address }) => !allowed(address));
   if (bad || !found[0])

@@ -2,8 +2,7 @@
  * Files from the web that a model wants to send. The model is assumed hostile: only public addresses are asked, at every hop anew,
  * and what is connected to is the very address that was checked.
  */
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import type { IncomingMessage } from "node:http";
 
 import { AppError } from "../base/errors.ts";
 import { type Found, isPublic, publicAddress, type Resolve, resolve } from "./address.ts";
@@ -63,7 +62,10 @@ function urlOf(address: string, base?: URL): URL {
 
 /** One request to the address that was checked; the name is only said to the server. */
 function ask(url: URL, found: Found, signal: AbortSignal): Promise<IncomingMessage> {
-  const request = url.protocol === "https:" ? requestHttps : requestHttp;
+  // Loaded with the first file: see providers/transport.ts.
+  const { request } = process.getBuiltinModule(
+    url.protocol === "https:" ? "node:https" : "node:http",
+  );
   return new Promise((done, fail) => {
     const failed = (cause: unknown) =>
       fail(new AppError("channel_unreachable", `${url.host} does not answer.`, { cause }));

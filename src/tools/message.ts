@@ -1,6 +1,5 @@
 /** Sends to chats and acts in them: files, polls, reactions, edits, threads. What it reaches is decided in reach.ts. */
 import { basename } from "node:path";
-import { Readable } from "node:stream";
 
 import { z } from "zod";
 
@@ -130,6 +129,8 @@ async function attached(
   const place = await placeFor(path, "read", ctx);
   const { file } = await openFile(place, ctx);
   try {
+    // The streams of Node are loaded with their first use, as everywhere on the way to the first answer.
+    const { Readable } = process.getBuiltinModule("node:stream");
     const stream = Readable.toWeb(file.createReadStream({ autoClose: false }));
     return await ctx.messages!.attach(stream as unknown as ReadableStream<Uint8Array>, {
       name: basename(place.path),

@@ -5,7 +5,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { AppError, errnoOf } from "../base/errors.ts";
 import { realPathOf } from "../base/fs.ts";
@@ -120,7 +119,7 @@ export function absolutePath(given: string, ctx: Pick<Territory, "workspace" | "
 
 function pathOfUrl(url: string): string {
   try {
-    return fileURLToPath(url);
+    return Bun.fileURLToPath(url);
   } catch (cause) {
     throw new AppError("bad_request", `${shorten(url)} is not an address of a local file.`, {
       hint: "Give a plain path.",

@@ -1,10 +1,10 @@
 /** Addresses compared as bytes, never as text: `127.evil.com` and `::ffff:7f00:1` have fooled prefix checks before. */
-import { isIP } from "node:net";
+import { ipFamily } from "../../base/ip-family.ts";
 
 /** An address as 16 bytes (IPv4 as `::ffff:a.b.c.d`), or undefined when the text is not an address. Zone ids are dropped. */
 export function parseIp(text: string): Uint8Array | undefined {
   const plain = text.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
-  const kind = isIP(plain);
+  const kind = ipFamily(plain);
   if (kind === 4) return mapped(plain.split(".").map(Number));
   if (kind !== 6) return undefined;
   const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(plain);
