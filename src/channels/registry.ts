@@ -4,6 +4,7 @@ import { z } from "zod";
 import { absentOr } from "../base/schema.ts";
 import { ChannelDefaultsConfig, channelsMeta } from "./config.ts";
 import { DiscordConfig } from "./discord/config.ts";
+import { OPERATOR_CHANNEL } from "./operators.ts";
 import { TelegramConfig } from "./telegram/config.ts";
 import { WebchatConfig } from "./webchat/config.ts";
 import { WhatsappConfig } from "./whatsapp/config.ts";
@@ -60,12 +61,11 @@ export const NETWORK_IDS = Object.keys(NETWORKS) as NetworkId[];
 
 /** The channel of signed-in clients: always there, and nothing about it is configured. */
 export const OPERATORS = {
-  id: "webchat",
+  id: OPERATOR_CHANNEL,
   label: "WebChat",
   config: WebchatConfig,
   load: () => import("./webchat/index.ts"),
 } as const;
-export const OPERATOR_CHANNEL: string = OPERATORS.id;
 
 type Sections = {
   [K in NetworkId]: z.ZodOptional<z.ZodLazy<(typeof NETWORKS)[K]["config"]>>;

@@ -1,7 +1,7 @@
 import { AppError } from "../base/errors.ts";
 import { type Accounts, isNetwork } from "../channels/accounts.ts";
 /** The `message` tool for one turn: whose conversation it is, which chats are known, and what does the sending. */
-import { OPERATOR_CHANNEL } from "../channels/registry.ts";
+import { OPERATOR_CHANNEL } from "../channels/operators.ts";
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../flow.ts";
 import type { MediaStore } from "../media/store.ts";

@@ -150,7 +150,7 @@ export type TraceQuery = {
   /** `inboundId` of the last row seen. */
   before?: number;
   channel?: string;
-  /** Only those without a delivered message of ours: dropped, failed, silent, or answered where nothing is sent. */
+  /** Only those without a delivered message of ours: dropped, failed or silent. Operators read the transcript, so a turn that is done has answered them. */
   unanswered?: boolean;
 };
 export type TracePage = { rows: (Trace & { inboundId: number })[] };

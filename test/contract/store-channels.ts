@@ -393,8 +393,14 @@ export function channelStoreContract(
         expect(await ids({ limit: 2, before: page.rows.at(-1)!.inboundId })).toEqual(["4", "3"]);
         expect(await ids({ limit: 0 })).toEqual([]);
         expect(await ids({ limit: 9, channel: "discord" })).toEqual(["5"]);
+        // Who reads the transcript has the answer when the turn is done; 8 still waits for its own.
+        for (const id of ["7", "8"])
+          await accept(id, turnRoute(), { from: { ...address, channel: "webchat" } });
+        await store.turns.begin(["run-7"], [], 4_000);
+        await store.turns.finish("run-7", { state: "done", at: 5, entries: [], outbox: [] });
+        expect(await ids({ limit: 9, unanswered: true, channel: "webchat" })).toEqual(["8"]);
         // 3 is on its way only; 1 and 6 have arrived.
-        expect(await ids({ limit: 9, unanswered: true })).toEqual(["5", "4", "3", "2"]);
+        expect(await ids({ limit: 9, unanswered: true })).toEqual(["8", "5", "4", "3", "2"]);
         expect(await ids({ limit: 9, unanswered: true, channel: "telegram" })).toEqual([
           "4",
           "3",

@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import { AppError, type ErrorCode, ERRORS } from "../../base/errors.ts";
-import { NETWORK_IDS, OPERATOR_CHANNEL } from "../../channels/registry.ts";
+import { OPERATOR_CHANNEL } from "../../channels/operators.ts";
+import { NETWORK_IDS } from "../../channels/registry.ts";
 import type { SessionKey } from "../../flow.ts";
 import { parseKey, sessionKey as keyOfAgent } from "../../protocol/session-key.ts";
 import { Attachments, readAttachments } from "../attachments.ts";

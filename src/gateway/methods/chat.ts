@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { AppError } from "../../base/errors.ts";
-import { OPERATOR_CHANNEL } from "../../channels/registry.ts";
+import { OPERATOR_CHANNEL } from "../../channels/operators.ts";
 import type { Inbound, SessionKey, Thinking } from "../../flow.ts";
 import { parseKey } from "../../protocol/session-key.ts";
 import type { Entry } from "../../store/store.ts";

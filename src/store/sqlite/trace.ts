@@ -1,4 +1,5 @@
 /** Looking back at what arrived: what was never answered in a chat, and what became of one message. */
+import { OPERATOR_CHANNEL } from "../../channels/operators.ts";
 import type { DropReason, Inbound, Route } from "../../flow.ts";
 import type { EntryBody, OutboxRow, Store, Trace, TurnRow } from "../store.ts";
 import type { Units } from "./commit.ts";
@@ -60,7 +61,9 @@ function recentSql(...conditions: string[]): string {
 function unansweredSql(): string {
   return `NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = i.run_id AND o.state = 'delivered') AND NOT EXISTS (
     SELECT 1 FROM turns t JOIN outbox o ON o.run_id = coalesce(t.lead_id, t.run_id)
-    WHERE t.inbound_id = i.id AND o.state = 'delivered')`;
+    WHERE t.inbound_id = i.id AND o.state = 'delivered') AND NOT (i.channel = '${OPERATOR_CHANNEL}' AND EXISTS (
+    SELECT 1 FROM turns t LEFT JOIN turns lead ON lead.run_id = t.lead_id
+    WHERE t.inbound_id = i.id AND coalesce(lead.state, t.state) = 'done'))`;
 }
 
 /** A database that is only looked at will do (peek.ts). */
