@@ -40,6 +40,7 @@ import { openSqlite, type SqliteStore } from "./store/sqlite/index.ts";
 import { keepBackups } from "./store/upkeep.ts";
 import { childEnv } from "./tools/environment.ts";
 import { openJobs } from "./tools/jobs.ts";
+import { openWizard } from "./wizard/desk.ts";
 
 export type AppOptions = { env: Env; paths: Paths; flags: GatewayFlags };
 
@@ -260,6 +261,11 @@ async function open(
     env: childEnv(env.vars),
     log: log.child("tailscale"),
   });
+  const wizard = openWizard({
+    ...{ config, paths, log, models: models.catalog, logins: messaging.port.logins },
+    learn: (secret) => logging.redact.add(secret),
+  });
+  closers.add("set-up", () => wizard.close());
   let recovered = false;
   if (problem) log.warn(problem);
   const gateway = await startGateway({
@@ -283,6 +289,7 @@ async function open(
         defaultAgentId: defaultAgentId(config.current().agents),
       },
       restart: (reason) => background("restart", instance.stop(reason, true), log),
+      wizard,
       ready: () =>
         recovered ? { ready: true, failing: [] } : { ready: false, failing: ["recovery"] },
     },

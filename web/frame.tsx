@@ -19,6 +19,7 @@ import {
   modelHelpOpen,
   nixHelpOpen,
   paletteOpen,
+  setUpOpen,
   startConversation,
   theme,
   threadOf,
@@ -216,6 +217,7 @@ export function Frame() {
       <Palette />
       <RenameDialog />
       {modelHelpOpen.value && <Lazy quiet>{({ ModelHelp }) => <ModelHelp />}</Lazy>}
+      {setUpOpen.value && <Lazy quiet>{({ SetUp }) => <SetUp />}</Lazy>}
       {nixHelpOpen.value && <Lazy quiet>{({ NixHelp }) => <NixHelp />}</Lazy>}
     </div>
   );

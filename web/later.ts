@@ -5,9 +5,12 @@ import channels from "./styles/channels.css" with { type: "text" };
 import later from "./styles/later.css" with { type: "text" };
 // @ts-expect-error as above
 import messages from "./styles/messages.css" with { type: "text" };
+// @ts-expect-error as above
+import setUp from "./styles/set-up.css" with { type: "text" };
 
 export { ModelHelp } from "./parts/model-help.tsx";
 export { NixHelp } from "./parts/nix-help.tsx";
+export { SetUp } from "./set-up/dialog.tsx";
 export { default as Channels } from "./views/channels.tsx";
 export { default as Messages } from "./views/messages.tsx";
 export { default as Missing } from "./views/missing.tsx";
@@ -15,7 +18,7 @@ export { default as Sessions } from "./views/sessions.tsx";
 export { default as System } from "./views/system.tsx";
 
 // A page's own sheets would all be part of the first one.
-for (const text of [later, channels, messages]) {
+for (const text of [later, channels, messages, setUp]) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(text as string);
   document.adoptedStyleSheets.push(sheet);

@@ -185,9 +185,19 @@ export function setTheme(next: Theme): void {
 }
 export const paletteOpen = signal(false);
 export const modelHelpOpen = signal(false);
+export const setUpOpen = signal(false);
 /** The config is made by Nix: nothing here can change it. */
 export const nixMode = computed(() => hello.value?.snapshot.nixMode === true);
 export const nixHelpOpen = signal(false);
+/** The gateway can be set up from here. */
+export const canSetUp = computed(
+  () => !nixMode.value && hello.value?.features.methods.includes("wizard.start") === true,
+);
+/** Opens what helps to get a real model: the set-up, or the words about it. */
+export function addModel(): void {
+  if (canSetUp.value) setUpOpen.value = true;
+  else modelHelpOpen.value = true;
+}
 
 // Events
 
@@ -239,7 +249,7 @@ export function startStore(): void {
   });
 }
 
-async function loadModels(): Promise<void> {
+export async function loadModels(): Promise<void> {
   try {
     models.value = (await call("models.list", {})).models;
   } catch (cause) {

@@ -156,6 +156,29 @@ export type LoginAnswer = {
   over?: boolean;
 };
 
+/** One step of the set-up. */
+export type WizardStep = {
+  id: string;
+  type: string;
+  title?: string;
+  message?: string;
+  options?: { value: string; label: string; hint?: string }[];
+  /** Never there for a sensitive step. */
+  initialValue?: unknown;
+  placeholder?: string;
+  sensitive?: boolean;
+  /** A PNG as a data address, to scan. */
+  qrDataUrl?: string;
+  code?: string;
+};
+export type WizardAnswer = {
+  done: boolean;
+  step?: WizardStep;
+  status?: string;
+  error?: string;
+  hint?: string;
+};
+
 /** A stranger who was given a code. `meta` has names that they chose themselves. */
 export type PairingItem = {
   channel: string;

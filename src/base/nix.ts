@@ -49,6 +49,8 @@ const REFUSED: Record<string, OwnedByNix> = {
   "channels remove": "config",
   "config set": "config",
   onboard: "config",
+  setup: "config",
+  configure: "config",
   "gateway install": "service",
 };
 const WORDS = Object.keys(REFUSED).join("|");

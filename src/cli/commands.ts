@@ -92,6 +92,14 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Set everything up: a model, the workspace, the config, the background service.",
     load: async () => (await import("./commands/onboard.ts")).onboard,
   },
+  setup: {
+    doc: "Make the config and the workspace, and ask nothing.",
+    load: async () => (await import("./commands/onboard.ts")).setup,
+  },
+  configure: {
+    doc: "Change parts of the set-up, by questions.",
+    load: async () => (await import("./commands/onboard.ts")).configure,
+  },
   doctor: {
     doc: "Look for what is wrong, and say how to mend it.",
     load: async () => (await import("./commands/doctor.ts")).doctor,
@@ -114,7 +122,7 @@ export const COMMANDS: Record<string, CommandRow> = {
   },
   config: {
     doc: "Read and change the config file.",
-    load: async () => (await import("./commands/config.ts")).config,
+    load: async () => (await import("./commands/onboard.ts")).config,
   },
   "config get": {
     doc: "Print one value of the config.",

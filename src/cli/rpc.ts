@@ -191,7 +191,7 @@ const isNearby = (host: string): boolean =>
     : !host.includes(".") || /\.(?:localhost|local|lan|internal|home\.arpa|ts\.net)$/.test(host);
 
 /** People paste the address of the page. Throws usage for what is no address, and for a public one without TLS. */
-function socketUrl(url: string, source = "--url"): string {
+export function socketUrl(url: string, source = "--url"): string {
   const address = URL.parse(url.replace(/^http/i, "ws"));
   if (address?.protocol === "ws:" && !isNearby(address.hostname))
     throw new AppError("usage", `${source} would send your token over the internet unprotected.`, {

@@ -12,6 +12,7 @@ import type { Address, Inbound, Receipt, SessionKey, ToolCall, TurnEvent } from 
 import type { ModelInfo } from "../providers/provider.ts";
 import type { RunOutcome } from "../sessions/waits.ts";
 import type { NewOutbox, PairingRow, Store } from "../store/store.ts";
+import type { WizardDesk } from "../wizard/desk.ts";
 
 /** One event of a run on the in-process bus. `seq` is contiguous from 1 per run. */
 export type RunEvent = {
@@ -115,6 +116,8 @@ export interface GatewayPorts {
   ready(): { ready: boolean; failing: string[] };
   /** Ends the instance and starts it anew in the same process. Absent: nobody can. */
   restart?(reason: string): void;
+  /** Set-ups for clients without a terminal. Absent: there are none. */
+  wizard?: WizardDesk;
   /** Called for every error that the gateway answers with, for the log. */
   failed?(error: AppError): void;
 }

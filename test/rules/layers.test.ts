@@ -27,6 +27,7 @@ const RANK: Record<string, number> = {
   "src/delivery": 5,
   "src/pipeline.ts": 6,
   "src/messaging": 6.5,
+  "src/wizard": 6.7,
   "src/gateway": 7,
   "src/service": 7,
   "src/app.ts": 8,

@@ -1,4 +1,4 @@
-import { chooseModel, defaultModel, modelHelpOpen, modelOf, models } from "../state.ts";
+import { addModel, chooseModel, defaultModel, modelOf, models } from "../state.ts";
 import { strings } from "../strings.ts";
 
 const ADD = " add";
@@ -22,7 +22,7 @@ export function ModelChoice({ sessionKey }: { sessionKey: string }) {
         const { value } = select;
         // What is shown stays what is true until the gateway has said yes.
         select.value = current;
-        if (value === ADD) modelHelpOpen.value = true;
+        if (value === ADD) addModel();
         else void chooseModel(sessionKey, value === defaultModel.value ? null : value);
       }}
     >

@@ -4,10 +4,10 @@ import { useState } from "preact/hooks";
 import { signOut } from "../connection.ts";
 import { go } from "../router.ts";
 import {
+  addModel,
   currentKey,
   deleteSession,
   mainKey,
-  modelHelpOpen,
   paletteOpen,
   resetSession,
   setTheme,
@@ -45,7 +45,7 @@ function actions(): Action[] {
     { icon: "channels", name: strings.goTo(strings.channels), run: () => go({ page: "channels" }) },
     { icon: "inbox", name: strings.goTo(strings.messages), run: () => go({ page: "messages" }) },
     { icon: "system", name: strings.goTo(strings.system), run: () => go({ page: "system" }) },
-    { icon: "bulb", name: strings.addModel, run: () => (modelHelpOpen.value = true) },
+    { icon: "bulb", name: strings.addModel, run: addModel },
     { icon: "sun", name: strings.themeTo(strings.themeLight), run: () => setTheme("light") },
     { icon: "moon", name: strings.themeTo(strings.themeDark), run: () => setTheme("dark") },
     { icon: "auto", name: strings.themeTo(strings.themeSystem), run: () => setTheme("system") },

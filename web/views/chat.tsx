@@ -11,8 +11,9 @@ import { PageView, QueuedView, RowView, UnsentView } from "../parts/message.tsx"
 import { usePointed } from "../parts/pointed.ts";
 import { SessionActions, Where } from "../parts/session-actions.tsx";
 import type { Page, Row } from "../rows.ts";
-import { isDemo, modelHelpOpen, modelOf, sessionOf, threadOf, titleOf } from "../state.ts";
+import { addModel, canSetUp, isDemo, modelOf, sessionOf, threadOf, titleOf } from "../state.ts";
 import { strings } from "../strings.ts";
+import { setUpWords } from "../strings/set-up.ts";
 import { callIdsOf, liveRows, liveTools, type Thread } from "../thread.ts";
 import { announcement } from "../toasts.ts";
 
@@ -87,8 +88,8 @@ function DemoBanner() {
   return (
     <aside class="banner">
       <p>{strings.demoBanner}</p>
-      <button type="button" class="button" onClick={() => (modelHelpOpen.value = true)}>
-        {strings.addModel}
+      <button type="button" class="button" onClick={addModel}>
+        {canSetUp.value ? setUpWords.setUp : strings.addModel}
       </button>
     </aside>
   );

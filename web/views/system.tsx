@@ -8,7 +8,7 @@ import { Fact } from "../parts/fact.tsx";
 import { LogTail } from "../parts/log-tail.tsx";
 import { Status, useNow } from "../parts/status.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { healthAt, modelHelpOpen, models } from "../state.ts";
+import { addModel, healthAt, models } from "../state.ts";
 import { ago, fullTime, strings } from "../strings.ts";
 import { systemWords } from "../strings/system.ts";
 import { showError } from "../toasts.ts";
@@ -110,7 +110,7 @@ export default function System() {
         <Card
           title={systemWords.models}
           foot={
-            <button type="button" class="button" onClick={() => (modelHelpOpen.value = true)}>
+            <button type="button" class="button" onClick={addModel}>
               {strings.addModel}
             </button>
           }

@@ -5,6 +5,7 @@ import { factsOf, isNetwork } from "../../channels/accounts.ts";
 import { type Configured, configuredAccounts as findAccounts } from "../../channels/configured.ts";
 import { NETWORK_IDS, type NetworkId } from "../../channels/registry.ts";
 import type { Config } from "../../config/schema.ts";
+import { DEFAULT_ACCOUNT } from "../../wizard/account.ts";
 import type { ArgSpecs, Cli } from "../command.ts";
 import { loadSettings, type Settings } from "../settings.ts";
 
@@ -18,8 +19,6 @@ export const ACCOUNT_ARG = {
     description: "Account of the channel; else the default one.",
   },
 } as const satisfies ArgSpecs;
-
-export const DEFAULT_ACCOUNT = "default";
 
 /** Throws usage: `Unknown channel: x`. Names are accepted as people write them. */
 export function channelNamed(text: string): NetworkId {

@@ -1,6 +1,7 @@
 /** Messages and actions without a gateway: the account is started in this process for one call, and nothing is read. */
 import { AppError } from "../../base/errors.ts";
 import { act, type ActingPorts, type ToSend } from "../../channels/acting.ts";
+import { withAccount } from "../../channels/alone.ts";
 import type { Channel, ChannelAccount } from "../../channels/channel.ts";
 import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
 import { isRecord } from "../../config/path.ts";
@@ -9,7 +10,6 @@ import { render } from "../../delivery/format/render.ts";
 import type { Address, MediaRef, Receipt } from "../../flow.ts";
 import type { Cli } from "../command.ts";
 import { configuredAccounts, usableSettings } from "./accounts.ts";
-import { withAccount } from "./alone.ts";
 
 /** Gives the raw result of the action. Throws what the channel throws, and gateway_unreachable for one that only the gateway can use. */
 export async function actDirectly(

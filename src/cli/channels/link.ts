@@ -6,6 +6,7 @@ import type { Channel, LoginStep } from "../../channels/channel.ts";
 import { type LoginDesk, openLogins } from "../../channels/login-desk.ts";
 import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
 import { accountState } from "../../store/account-state.ts";
+import { shownOf } from "../../wizard/sign-in.ts";
 import type { Cli } from "../command.ts";
 import type { Gateway } from "../rpc.ts";
 import { configuredAccounts, usableSettings } from "./accounts.ts";
@@ -81,19 +82,3 @@ async function withDesk<T>(cli: Cli, use: (desk: LoginDesk) => Promise<T>): Prom
     }
   });
 }
-
-function shownOf(step: LoginStep) {
-  switch (step.kind) {
-    case "qr":
-      return { qr: step.data, message: SCAN };
-    case "code":
-      return { code: step.code, message: `Type this code into the phone: ${step.code}` };
-    case "wait":
-    case "done":
-      return { message: step.text };
-    case "failed":
-      return { message: step.error.message };
-  }
-}
-
-const SCAN = "Scan this with the phone: Settings, Linked devices, Link a device.";

@@ -7,10 +7,20 @@ import { refuseInNixMode } from "../../base/nix.ts";
 import { expandHome } from "../../base/paths.ts";
 import { createRedactor } from "../../base/redact.ts";
 import { factsOf } from "../../channels/accounts.ts";
+import { type Tried, tryAccount } from "../../channels/alone.ts";
 import type { ChannelSetup } from "../../channels/channel.ts";
 import { NETWORK_IDS, NETWORKS } from "../../channels/registry.ts";
 import { editFile } from "../../config/handle.ts";
 import { isRecord } from "../../config/path.ts";
+import {
+  changesFor,
+  checkCredential,
+  deleteChanges,
+  disableChanges,
+  type NewAccount,
+  planWith,
+  tokenFrom,
+} from "../../wizard/account.ts";
 import { canAsk, openAsk } from "../ask.ts";
 import {
   ACCOUNT_ARG,
@@ -20,16 +30,6 @@ import {
   configuredAccounts,
   usableSettings,
 } from "../channels/accounts.ts";
-import {
-  changesFor,
-  checkCredential,
-  deleteChanges,
-  disableChanges,
-  type NewAccount,
-  planWith,
-  tokenFrom,
-} from "../channels/add.ts";
-import { type Tried, tryAccount } from "../channels/alone.ts";
 import type { ArgSpecs, ArgValues, Cli } from "../command.ts";
 import { command } from "../command.ts";
 

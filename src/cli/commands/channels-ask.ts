@@ -2,6 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import { factsOf } from "../../channels/accounts.ts";
 import type { Found } from "../../channels/action.ts";
+import { withAccount } from "../../channels/alone.ts";
 import { capabilitiesRow } from "../../channels/capable-row.ts";
 import { capabilitiesOf } from "../../channels/capable.ts";
 import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
@@ -16,7 +17,6 @@ import {
   configuredAccounts,
   usableSettings,
 } from "../channels/accounts.ts";
-import { withAccount } from "../channels/alone.ts";
 import { performAction } from "../channels/perform.ts";
 import { eitherWay } from "../channels/reach.ts";
 import type { Cli } from "../command.ts";

@@ -5,6 +5,7 @@ import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
 import type { Change } from "../../config/edit.ts";
 import { editFile } from "../../config/handle.ts";
 import { isRecord } from "../../config/path.ts";
+import { placeOf } from "../../wizard/account.ts";
 import {
   ACCOUNT_ARG,
   accountNamed,
@@ -14,7 +15,6 @@ import {
   loginChannel,
   usableSettings,
 } from "../channels/accounts.ts";
-import { placeOf } from "../channels/add.ts";
 import { type Place, signInAlone, signInThrough, signOutAlone } from "../channels/link.ts";
 import { eitherWay } from "../channels/reach.ts";
 import { openScreen } from "../channels/sign-in.ts";

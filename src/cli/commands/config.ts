@@ -1,5 +1,4 @@
 /** `config …`: the config file, read and edited in place. */
-import { AppError } from "../../base/errors.ts";
 import { readLock } from "../../base/lock.ts";
 import { jsonSchema } from "../../base/schema.ts";
 import { REDACTED } from "../../config/edit.ts";
@@ -9,26 +8,10 @@ import { describe, type Problem } from "../../config/problem.ts";
 import { ConfigSchema } from "../../config/schema.ts";
 import type { Cli } from "../command.ts";
 import { command } from "../command.ts";
-import { commandsBelow } from "../commands.ts";
-import { showCommandHelp } from "../help.ts";
 
-const PATH_NOTE =
+/** How a path is written; for the help of every command that takes one. */
+export const PATH_NOTE =
   'A path is keys with dots, [n] for list items and ["…"] around a key with dots: agents.list[0].name';
-
-export const config = command({
-  doc: "Read and change the config file.",
-  args: {},
-  notes: PATH_NOTE,
-  examples: [
-    ["config get gateway.port", "one value"],
-    ["config set gateway.port 19001", "change one value"],
-    ["config validate", "what is wrong with the file"],
-  ],
-  async run(args, cli) {
-    if (args.json) throw new AppError("usage", "config needs a command, as in `config get`");
-    showCommandHelp(cli.out, cli.name, "config", config, commandsBelow("config"));
-  },
-});
 
 export const get = command({
   doc: "Print one value of the config, with defaults; without a path all of it. Secrets in groups are masked.",

@@ -1,186 +1,175 @@
-/** `onboard`: from nothing to an assistant that answers, with as few questions as possible. */
-import { runCommand } from "citty";
+/** `onboard`, `setup`, `configure`, and `config` alone: setting things up, all at once, without questions, or part by part. */
+import { existsSync } from "node:fs";
 
+import { agentSettings, defaultAgentId } from "../../agent/settings.ts";
+import { prepareWorkspace } from "../../agent/workspace.ts";
 import { AppError } from "../../base/errors.ts";
+import { ensureDir } from "../../base/fs.ts";
 import { refuseInNixMode } from "../../base/nix.ts";
-import { NETWORK_IDS, NETWORKS } from "../../channels/registry.ts";
-import { noManager } from "../../service/registry.ts";
-import type { Obstacle } from "../../service/service.ts";
-import { canAsk, openAsk } from "../ask.ts";
+import type { Change } from "../../config/edit.ts";
+import { refuseNewer } from "../../store/sqlite/migrations.ts";
+import { record } from "../../wizard/apply.ts";
+import { canAsk } from "../ask.ts";
 import type { Cli } from "../command.ts";
 import { command } from "../command.ts";
-import { type Answers, collect, type Flags, RISK } from "../onboard/answers.ts";
-import { type Applied, apply } from "../onboard/apply.ts";
-import { KEY_CHOICES, SKIP } from "../onboard/choices.ts";
-import { withGateway } from "../rpc.ts";
-import { openService } from "../service/service.ts";
-import { loadSettings } from "../settings.ts";
-import { install } from "./service.ts";
-
-const keyFlags = Object.fromEntries(
-  KEY_CHOICES.map(({ flag, label }) => [
-    flag,
-    { type: "string" as const, hint: "key", description: `${label} key.` },
-  ]),
-);
-const IGNORED = { type: "boolean", description: "Kept for scripts; has no effect." } as const;
+import { commandsBelow } from "../commands.ts";
+import { showCommandHelp } from "../help.ts";
+import { needSettings, openBench } from "../onboard/bench.ts";
+import { type Flags, ONBOARD_ARGS, SETUP_ARGS } from "../onboard/flags.ts";
+import { runOnboard, withPerson } from "../onboard/run.ts";
+import { checkSections, runSection, SECTIONS } from "../onboard/sections.ts";
+import { PATH_NOTE } from "./config.ts";
 
 export const onboard = command({
-  doc: "Set everything up: a model, the workspace, the config and, if you like, the background service.",
-  args: {
-    workspace: { type: "string", hint: "dir", description: "Where the agent works." },
-    "non-interactive": { type: "boolean", description: "Ask nothing; needs --accept-risk." },
-    "accept-risk": { type: "boolean", description: RISK },
-    flow: {
-      type: "enum",
-      options: ["quickstart", "advanced", "manual"],
-      description: "Kept for scripts; there is one way, with at most three questions.",
-    },
-    mode: { type: "enum", options: ["local"], description: "The gateway is on this machine." },
-    "auth-choice": {
-      type: "enum",
-      options: [...KEY_CHOICES.map(({ choice }) => choice), SKIP],
-      description: "Whose key to use.",
-    },
-    ...keyFlags,
-    "gateway-port": { type: "string", hint: "n", description: "Port of the gateway." },
-    "gateway-bind": {
-      type: "enum",
-      options: ["loopback", "lan", "tailnet", "auto", "custom"],
-      description: "Who can reach it; `loopback` is this machine only.",
-    },
-    "gateway-auth": {
-      type: "enum",
-      options: ["token", "password"],
-      description: "How people sign in.",
-    },
-    "gateway-token": { type: "string", hint: "token", description: "A token of your own." },
-    "gateway-password": { type: "string", hint: "password", description: "A password." },
-    "install-daemon": { type: "boolean", description: "Run it in the background from now on." },
-    "no-install-daemon": { type: "boolean", description: "Do not, and do not ask." },
-    "skip-daemon": { type: "boolean", description: "The same as --no-install-daemon." },
-    "skip-health": { type: "boolean", description: "Do not look whether the gateway runs." },
-    "skip-channels": IGNORED,
-    "skip-skills": IGNORED,
-    "skip-ui": { type: "boolean", description: "Do not print the link of the Control UI." },
-  },
+  doc: "Set everything up: a model, a chat app, the workspace, the config and the background service.",
+  args: ONBOARD_ARGS,
   notes:
-    "What is there already is kept: it can run again at any time. Keys go to .env in the state folder, never into the config.",
+    "What is there already is kept: it can run again at any time. Nothing is written before the last question is answered. Keys go to .env in the state folder, never into the config. With --non-interactive a running gateway is expected at the end (exit code 1 when there is none); --skip-health leaves that out.",
   examples: [
     ["onboard --install-daemon", "set up, and run in the background from now on"],
+    ["onboard --flow advanced", "also asks about the workspace and the gateway"],
     [
-      "onboard --non-interactive --accept-risk --auth-choice skip",
+      "onboard --non-interactive --accept-risk --auth-choice skip --skip-health",
       "for scripts: no questions, no key yet",
     ],
     [
-      "onboard --non-interactive --accept-risk --anthropic-api-key <key> --json",
+      "onboard --non-interactive --accept-risk --anthropic-api-key <key> --skip-health --json",
       "with a key that is tried with one call",
     ],
+    [
+      "onboard --mode remote --remote-url wss://gateway.example.net",
+      "use a gateway on another machine",
+    ],
+  ],
+  run: (args, cli) => runOnboard(cli, args as unknown as Flags),
+});
+
+export const setup = command({
+  doc: "Make the config and the workspace, and ask nothing; with --wizard the same as `onboard`.",
+  args: SETUP_ARGS,
+  notes:
+    "Any flag but --workspace and --json leads to `onboard`. What is there already is kept, so it can run again at any time.",
+  examples: [
+    ["setup", "the least that a gateway needs"],
+    ["setup --workspace ~/clawd", "and where the agent works"],
+    ["setup --wizard", "asks everything"],
   ],
   async run(args, cli) {
-    const flags = args as unknown as Flags;
-    const quiet = args["non-interactive"];
+    const { workspace, json, _, ...rest } = args;
+    if (Object.values(rest).some(Boolean)) return runOnboard(cli, args as unknown as Flags);
     refuseInNixMode(cli.env, "config");
-    if (quiet && !args["accept-risk"])
-      throw new AppError("usage", `--non-interactive needs --accept-risk. ${RISK}`);
-    if (!quiet && !canAsk())
-      throw new AppError("usage", "There is no terminal to ask questions on.", {
-        hint: `Say the answers with flags, as in: ${cli.name}${cli.profileFlag} onboard --non-interactive --accept-risk --auth-choice skip. All of them: ${cli.name} onboard --help`,
-      });
-    const settings = await loadSettings(cli.env, cli.paths);
+    const settings = await needSettings(cli);
     refuseInNixMode(settings.env, "config");
-    if (!settings.config)
-      throw new AppError("config_invalid", `The config cannot be used. ${settings.problems[0]}`, {
-        hint: `To see how to mend it: ${cli.name}${cli.profileFlag} doctor`,
+    const bench = openBench(cli, settings);
+    const { gateway, agents } = settings.config;
+    const changes: Change[] = [
+      ...(gateway.mode === undefined
+        ? [{ kind: "set" as const, path: ["gateway", "mode"], value: "local" }]
+        : []),
+      ...(workspace && workspace !== agents.defaults.workspace
+        ? [{ kind: "set" as const, path: ["agents", "defaults", "workspace"], value: workspace }]
+        : []),
+    ];
+    await ensureDir(cli.paths.stateDir);
+    if (changes.length > 0) await bench.edit([...changes, ...record("setup", "local")]);
+    const now = bench.config();
+    const agent = agentSettings(now.agents, defaultAgentId(now.agents), cli.paths);
+    const made = await prepareWorkspace(agent.workspace, {
+      skipBootstrap: agent.defaults.skipBootstrap,
+    });
+    const { configPath, databasePath } = cli.paths;
+    const result = changes.length === 0 ? "ok" : settings.exists ? "updated" : "written";
+    const sessions = existsSync(databasePath);
+    if (json)
+      return cli.out.data({
+        ok: true,
+        config: { path: configPath, result },
+        workspace: { path: agent.workspace, made },
+        sessions: { path: databasePath, exists: sessions },
       });
-    const obstacle = await serviceObstacle(cli);
-    const ask = quiet ? undefined : openAsk(cli.out);
-    let answers: Answers | undefined;
-    try {
-      answers = await collect(cli, flags, settings, { ask, service: !obstacle });
-    } finally {
-      ask?.close();
-    }
-    if (!answers) {
-      cli.out.note("Nothing was changed.");
-      return 0;
-    }
-    const applied = await apply(cli, settings.config, answers);
-    for (const line of applied.lines) cli.out.note(line);
-    const installed = answers.daemon ? await installService(cli, obstacle !== undefined) : 0;
-    if (args.json) cli.out.data(summary(answers, applied, flags));
-    else await sayNext(cli, answers, applied, flags);
-    return installed;
+    const words = { ok: "Config OK:", updated: "Updated", written: "Wrote" }[result];
+    cli.out.line(`${words} ${configPath}`);
+    cli.out.line(`Workspace OK: ${agent.workspace}`);
+    cli.out.line(`Sessions OK: ${databasePath}${sessions ? "" : " (made at the first start)"}`);
+    cli.out.line(`Next, a model and the rest: ${bench.program} onboard`);
   },
 });
 
-/** Why there can be no background service here, as in most containers. */
-async function serviceObstacle(cli: Cli): Promise<Obstacle | undefined> {
-  const { manager } = openService(cli, {});
-  return manager ? manager.obstacle() : noManager(process.platform);
-}
+/** The menu's way out. */
+const CONTINUE = "continue";
 
-/**
- * The same as `gateway install`, which may mend what is in the way. Where there can be no service (`optional`) that is a note and no
- * failure: everything else is set up.
- */
-async function installService(cli: Cli, optional: boolean): Promise<number> {
-  try {
-    const { result } = await runCommand(install.citty, { rawArgs: [], data: cli });
-    return typeof result === "number" ? result : 0;
-  } catch (cause) {
-    if (!optional || !(cause instanceof AppError) || cause.code !== "service_failed") throw cause;
-    cli.out.note(`Not in the background: ${cause.message} ${cause.hint ?? ""}`);
-    return 0;
-  }
-}
+const SECTION_ARG = {
+  section: {
+    type: "list",
+    hint: "name",
+    description: `Only this part; may be given several times. One of: ${Object.keys(SECTIONS).join(", ")}.`,
+  },
+} as const;
 
-function summary(answers: Answers, { workspace, config }: Applied, flags: Flags) {
-  return {
-    mode: "local",
-    workspace,
-    authChoice: answers.authChoice,
-    gateway: {
-      port: config.gateway.port,
-      bind: config.gateway.bind,
-      authMode: config.gateway.auth.mode ?? "token",
-      tailscaleMode: config.gateway.tailscale.mode,
-    },
-    installDaemon: answers.daemon,
-    skipHealth: flags["skip-health"],
+export const configure = command({
+  doc: "Change parts of the set-up: workspace, model, gateway, service, chat apps.",
+  args: SECTION_ARG,
+  json: false,
+  notes: "It asks, so it needs a terminal. Each part is written down before the next one is asked.",
+  examples: [
+    ["configure", "choose from a menu"],
+    ["configure --section model", "another key or model"],
+    ["configure --section channels --section health", "two parts, in this order"],
+  ],
+  run: (args, cli) => runConfigure(cli, args.section),
+});
+
+export const config = command({
+  doc: "Read and change the config file; alone and at a terminal the same as `configure`.",
+  args: SECTION_ARG,
+  notes: PATH_NOTE,
+  examples: [
+    ["config get gateway.port", "one value"],
+    ["config set gateway.port 19001", "change one value"],
+    ["config validate", "what is wrong with the file"],
+  ],
+  async run(args, cli) {
+    if (args.json) throw new AppError("usage", "config needs a command, as in `config get`");
+    if (args.section.length > 0 || canAsk()) return runConfigure(cli, args.section);
+    showCommandHelp(cli.out, cli.name, "config", config, commandsBelow("config"));
+  },
+});
+
+/** Gives the exit code. Throws usage for a part that is not there and where nobody can be asked. */
+async function runConfigure(cli: Cli, sections: readonly string[]): Promise<number> {
+  checkSections(sections);
+  refuseInNixMode(cli.env, "config");
+  const program = cli.name + cli.profileFlag;
+  if (!canAsk())
+    throw new AppError("usage", "There is no terminal to ask questions on.", {
+      hint: `Change single values: ${program} config set <path> <value>; or all at once: ${program} onboard --non-interactive --help`,
+    });
+  refuseNewer(cli.paths.databasePath);
+  const settings = await needSettings(cli);
+  refuseInNixMode(settings.env, "config");
+  const bench = openBench(cli, settings);
+  const leave = {
+    message: "Stopped. Parts that were finished are written down, the last one is as it was.",
+    hint: `To go on: ${program} configure`,
   };
-}
-
-async function sayNext(
-  cli: Cli,
-  { model }: Answers,
-  { config }: Applied,
-  flags: Flags,
-): Promise<void> {
-  const { out } = cli;
-  out.line(`Model: ${model}`);
-  const link = flags["skip-health"] ? undefined : await signInLink(cli);
-  if (link && !flags["skip-ui"]) out.line(`Open ${link} (signs you in once, within 10 minutes)`);
-  else if (link) out.line("The gateway is running.");
-  else {
-    out.line(`Start it: ${cli.name}${cli.profileFlag} gateway`);
-    out.line(
-      `Then, in a second terminal: ${cli.name}${cli.profileFlag} dashboard (prints a link to the page on port ${config.gateway.port})`,
-    );
-  }
-  if (NETWORK_IDS.every((id) => config.channels[id] === undefined)) {
-    const names = NETWORK_IDS.map((id) => NETWORKS[id].label).join(", ");
-    out.line(`Chats (${names}): ${cli.name}${cli.profileFlag} channels add`);
-  }
-}
-
-/** Undefined while no gateway runs. */
-async function signInLink(cli: Cli): Promise<string | undefined> {
-  try {
-    const call = withGateway(cli, {}, ({ client }) => client.call("dashboard.link", {}, {}));
-    return (await call).url;
-  } catch (cause) {
-    if (cause instanceof AppError && cause.code === "gateway_unreachable") return undefined;
-    throw cause;
-  }
+  await withPerson(cli, false, leave, async (asked) => {
+    for (const name of sections) await runSection(cli, bench, asked, name);
+    if (sections.length > 0) return;
+    const options = Object.entries(SECTIONS).map(([value, { label, hint }]) => ({
+      value,
+      label,
+      hint,
+    }));
+    for (;;) {
+      const chosen = await asked.guide.select({
+        message: "What shall be set up?",
+        options: [...options, { value: CONTINUE, label: "Nothing more" }],
+        initial: CONTINUE,
+      });
+      if (chosen === CONTINUE) return;
+      await runSection(cli, bench, asked, chosen);
+    }
+  });
+  cli.out.line(`The page: ${program} dashboard`);
+  return 0;
 }

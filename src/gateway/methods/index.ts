@@ -11,6 +11,7 @@ import { pairing } from "./pairing.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 import { system } from "./system.ts";
+import { wizard } from "./wizard.ts";
 
 export const methods = {
   ...health,
@@ -25,5 +26,6 @@ export const methods = {
   ...agent,
   ...chat,
   ...messages,
+  ...wizard,
 };
 export type Methods = typeof methods;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { ChannelSetup } from "../../channels/channel.ts";
-import { NETWORK_IDS } from "../../channels/registry.ts";
-import { changesFor, checkCredential, deleteChanges, disableChanges, planWith } from "./add.ts";
+import type { ChannelSetup } from "../channels/channel.ts";
+import { NETWORK_IDS } from "../channels/registry.ts";
+import { changesFor, checkCredential, deleteChanges, disableChanges, planWith } from "./account.ts";
 
 const CHANNEL = NETWORK_IDS[0]!;
 const setup: ChannelSetup = {

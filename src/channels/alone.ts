@@ -1,18 +1,12 @@
 /** One account in this process, for one question or one message: nothing is read from the platform, and nothing is kept. */
 import { join } from "node:path";
 
-import { AppError } from "../../base/errors.ts";
-import { silentLogger } from "../../base/log.ts";
-import type {
-  AccountPlan,
-  AccountState,
-  Channel,
-  ChannelAccount,
-  Probe,
-} from "../../channels/channel.ts";
-import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
-import { MediaStore } from "../../media/store.ts";
-import type { Cli } from "../command.ts";
+import { AppError } from "../base/errors.ts";
+import { silentLogger } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import { MediaStore } from "../media/store.ts";
+import type { AccountPlan, AccountState, Channel, ChannelAccount, Probe } from "./channel.ts";
+import { type NetworkId, NETWORKS } from "./registry.ts";
 
 export type Alone = {
   channel: NetworkId;
@@ -37,7 +31,7 @@ const deaf = (): AppError => new AppError("busy", "Nothing is received here.");
 
 /** Starts, uses and stops it. Throws what the channel throws, and `channel_misconfigured` for an account that cannot be used. */
 export async function withAccount<T>(
-  { paths }: Pick<Cli, "paths">,
+  { paths }: { paths: Pick<Paths, "stateDir"> },
   { channel: id, plan, env }: Alone,
   use: (account: ChannelAccount, channel: Channel) => Promise<T>,
 ): Promise<T> {
@@ -82,14 +76,14 @@ export type Tried = { outcome: "works" | "refused" | "silent"; detail: string; p
 
 /** One round trip with the credential. Never throws for what the platform or the network does. */
 export async function tryAccount(
-  cli: Pick<Cli, "paths">,
+  where: { paths: Pick<Paths, "stateDir"> },
   alone: Alone,
   timeoutMs: number,
 ): Promise<Tried> {
   const late = new AppError("channel_unreachable", `No answer within ${timeoutMs / 1000} s.`);
   const timer = Promise.withResolvers<never>();
   const timeout = setTimeout(() => timer.reject(late), timeoutMs);
-  const ask = withAccount(cli, alone, async (account) =>
+  const ask = withAccount(where, alone, async (account) =>
     account.probe?.(AbortSignal.timeout(timeoutMs)),
   );
   // The one that comes second is nobody's.

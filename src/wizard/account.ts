@@ -1,11 +1,13 @@
-/** What `channels add` and `channels remove` change in the config. Pure but for reading a token from standard input. */
-import { AppError } from "../../base/errors.ts";
-import { factsOf } from "../../channels/accounts.ts";
-import type { AccountPlan, ChannelSetup } from "../../channels/channel.ts";
-import { type NetworkId, NETWORKS } from "../../channels/registry.ts";
-import type { Change } from "../../config/edit.ts";
-import { isRecord, type Path } from "../../config/path.ts";
-import { DEFAULT_ACCOUNT } from "./accounts.ts";
+/** What `channels add`, `channels remove` and the set-up change in the config. Pure but for reading a token from standard input. */
+import { AppError } from "../base/errors.ts";
+import { factsOf } from "../channels/accounts.ts";
+import type { AccountPlan, ChannelSetup } from "../channels/channel.ts";
+import { type NetworkId, NETWORKS } from "../channels/registry.ts";
+import type { Change } from "../config/edit.ts";
+import { isRecord, type Path } from "../config/path.ts";
+
+/** Its settings stand at the channel's own place. */
+export const DEFAULT_ACCOUNT = "default";
 
 /** What a person said of the new account. At most one of token, file and `useEnv`. */
 export type NewAccount = {

@@ -1,0 +1,20 @@
+/** Texts of the set-up. Its questions come from the gateway. */
+export const setUpWords = {
+  setUp: "Set up",
+  title: "Set up",
+  preparing: "Preparing…",
+  go: "Continue",
+  leaveEmpty: "Continue without",
+  yes: "Yes",
+  no: "No",
+  cancel: "Cancel set-up",
+  qrAlt: "The picture to scan with the phone",
+  doneTitle: "Done",
+  done: "Everything is set up.",
+  cancelledTitle: "Stopped",
+  cancelled: "Nothing more was changed. You can begin again at any time.",
+  failedTitle: "It did not work",
+  lost: "The connection to the gateway was lost. What was set up before stays.",
+  again: "Begin again",
+  byHand: "By hand",
+} as const;
