@@ -11,6 +11,8 @@ export type Option = { value: string; label: string; hint?: string | undefined }
 export type Ask = {
   /** Ends when the person presses Ctrl-C or the terminal goes away, also between two questions. */
   readonly signal: AbortSignal;
+  /** What to throw then. */
+  left(): AppError;
   /** Lines to read, as wide as the terminal. */
   say(text: string): void;
   /** Enter alone takes `otherwise`. */
@@ -84,6 +86,7 @@ export function openAsk(out: Out, leave: Leave = {}): Ask {
     (/^\d{1,4}$/.test(answer) ? options[Number(answer) - 1] : undefined);
   return {
     signal: leaving.signal,
+    left,
     say,
     async yes(question, otherwise) {
       for (;;) {
@@ -120,7 +123,7 @@ export function openAsk(out: Out, leave: Leave = {}): Ask {
       }
     },
     text: async (question, otherwise) =>
-      (await ask(`${question}${otherwise ? ` [${otherwise}]` : ""} `)) || (otherwise ?? ""),
+      (await ask(`${question}${otherwise ? ` [${otherwise}]` : ""}: `)) || (otherwise ?? ""),
     secret: (question) => ask(`${question} `, { hidden: true }),
     close: () => lines.close(),
   };

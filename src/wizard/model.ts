@@ -173,6 +173,7 @@ async function useKey(
       async (show) => {
         const done = await tryKey(bench.config(), choice, {
           key: value,
+          env: bench.env().vars,
           signal: guide.signal,
           pick: (models) => pickModel(models, asked),
         });

@@ -14,6 +14,8 @@ export type Tried = { model: string; error?: AppError };
 
 type Options = {
   key: string;
+  /** Where the vendors' addresses are read from, as for a real run. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Ends the call early. */
   signal: AbortSignal;
   /** Called for a provider of which no usual model is known, with what it offers. Gives one of them. */
@@ -27,12 +29,13 @@ type Options = {
 export async function tryKey(
   config: Pick<Config, "models" | "auth">,
   choice: KeyChoice,
-  { key, signal, pick }: Options,
+  { key, env: vars, signal, pick }: Options,
 ): Promise<Tried> {
   const { provider } = choice;
   const own = config.models.providers[provider];
   const models = { ...config.models, providers: own ? { [provider]: own } : {} };
-  const env = { [choice.env]: key };
+  const places = Object.entries(vars).filter(([name]) => name.endsWith("_BASE_URL"));
+  const env = { ...Object.fromEntries(places), [choice.env]: key };
   const catalogFor = (primary?: string) =>
     openCatalog({
       models,

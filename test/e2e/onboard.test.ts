@@ -1,18 +1,22 @@
-/** `onboard` of the compiled binary: by flags, and by a person at a terminal. */
-import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { Database } from "bun:sqlite";
+/** `onboard`, `setup` and `configure` of the compiled binary by flags alone; onboard-person.test.ts has the person at the terminal. */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { startAnthropic } from "../fakes/anthropic.ts";
+import { startOpenAI } from "../fakes/openai.ts";
 import { emptyHome, type Home, runCli, startGatewayProcess } from "./binary.ts";
-import { inTerminal } from "./terminal.ts";
 
+// Several commands each, on a busy machine.
+setDefaultTimeout(30_000);
 const open: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 const KEY = "sk-ant-api03-good-key";
-const quiet = ["onboard", "--non-interactive", "--accept-risk"];
+const expecting = ["onboard", "--non-interactive", "--accept-risk"];
+const quiet = [...expecting, "--skip-health"];
 
 function newHome(): Home {
   const home = emptyHome();
@@ -21,12 +25,12 @@ function newHome(): Home {
 }
 
 /** A home whose config leads to a fake of Anthropic that takes only the good key. */
-async function withAnthropic(config: object = {}) {
+async function withAnthropic(config: object = {}, key = KEY) {
   const home = newHome();
-  const fake = await startAnthropic({ key: KEY });
+  const fake = await startAnthropic({ key });
   open.push(() => fake.stop());
   mkdirSync(home.state, { mode: 0o700 });
-  const models = { providers: { anthropic: { baseUrl: fake.url, models: [] } } };
+  const models = { providers: { anthropic: { baseUrl: `${fake.url}/v1`, models: [] } } };
   writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify({ ...config, models }, null, 2));
   return { home, fake };
 }
@@ -99,6 +103,7 @@ test("channels that are set up already are not named among the next steps", asyn
   const channels = { discord: { enabled: false } };
   writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify({ channels }));
   const done = await runCli([...quiet, "--auth-choice", "skip"], { home });
+  expect(done.code).toBe(0);
   expect(done.stdout).toContain("clawdbot gateway");
   expect(done.stdout).not.toContain("channels add");
   expect(configOf(home)).toMatchObject({ channels });
@@ -137,7 +142,26 @@ test.each([
     [...quiet, "--auth-choice", "apiKey"],
     "Missing --anthropic-api-key (or ANTHROPIC_API_KEY in env)",
   ],
-  [[...quiet, "--auth-choice", "nonsense"], "Invalid --auth-choice"],
+  [[...quiet, "--auth-choice", "nonsense"], 'Invalid --auth-choice "nonsense" (use apiKey, '],
+  [[...quiet, "--auth-choice", "openai-codex"], "OAuth requires interactive mode."],
+  [[...quiet, "--auth-choice", "claude-cli"], "is deprecated"],
+  [
+    [...quiet, "--auth-choice", "venice-api-key"],
+    "Missing --venice-api-key (or VENICE_API_KEY in env)",
+  ],
+  [[...quiet, "--auth-choice", "token", "--token", "sk-ant-oat01-x"], "Missing --token-provider"],
+  [
+    [...quiet, "--auth-choice", "setup-token", "--token-provider", "openai", "--token", "x"],
+    "Only --token-provider anthropic",
+  ],
+  [[...quiet, "--mode", "remote"], "Missing --remote-url"],
+  [[...quiet, "--mode", "remote", "--remote-url", "ws://example.com"], "unprotected"],
+  [[...quiet, "--tailscale", "serve", "--gateway-bind", "lan"], "needs --gateway-bind loopback"],
+  [[...quiet, "--tailscale", "funnel", "--gateway-auth", "token"], "needs --gateway-auth password"],
+  [["configure"], "no terminal"],
+  [["configure", "--section", "skills"], "Invalid --section: skills"],
+  [["config", "--section", "model"], "no terminal"],
+  [["setup", "--non-interactive"], "--accept-risk"],
   [[...quiet, "--gateway-port", "70000"], "Invalid --gateway-port"],
   [[...quiet, "--gateway-auth", "password"], "Missing --gateway-password"],
   [[...quiet, "--gateway-bind", "lan", "--gateway-token", "change-me-now"], "too easy"],
@@ -180,53 +204,133 @@ test("in Nix mode it refuses and says where the config is made", async () => {
   expect(existsSync(home.state)).toBe(false);
 });
 
-test("at a terminal two questions are enough for a model, and the key is not shown", async () => {
-  const { home, fake } = await withAnthropic();
-  const person = inTerminal(["onboard", "--no-install-daemon"], home);
-  open.push(() => person.close());
-  await person.sees("Go on? [Y/n]");
-  person.type("\r");
-  await person.sees("Choose 1 to");
-  person.type("1\r");
-  await person.sees("it is not shown");
-  person.type("sk-ant-wrong-key-000\r");
-  await person.sees("Try another key? [Y/n]");
-  person.type("\r");
-  await person.sees("it is not shown");
-  person.type(`${KEY}\r`);
-  await person.sees("answered.");
-  expect(await person.exited).toBe(0);
-  expect(person.text()).toContain("clawdbot gateway");
-  expect(person.text()).toContain("Chats (Telegram, WhatsApp, Discord): clawdbot channels add");
-  expect(person.text()).not.toContain(KEY);
-  expect(person.text()).not.toContain("sk-ant-wrong");
-  expect(dotEnv(home)).toContain(KEY);
-  expect(fake.requests).toHaveLength(2);
-});
-
-test("Ctrl-C at any question changes nothing", async () => {
-  for (const before of [[], ["\r"], ["\r", "1\r"]]) {
-    const home = newHome();
-    const person = inTerminal(["onboard"], home);
-    open.push(() => person.close());
-    for (const [i, keys] of before.entries()) {
-      await person.sees(["Go on?", "Choose 1 to"][i]!);
-      person.type(keys);
-    }
-    await person.sees(["Go on?", "Choose 1 to", "it is not shown"][before.length]!);
-    person.type("\u0003");
-    expect(await person.exited).toBe(130);
-    expect(existsSync(home.state)).toBe(false);
-  }
-});
-
-test("a person who says no is let go", async () => {
+test("a gateway is expected at the end, unless --skip-health says otherwise", async () => {
   const home = newHome();
-  const person = inTerminal(["onboard"], home);
-  open.push(() => person.close());
-  await person.sees("Go on?");
-  person.type("n\r");
-  expect(await person.exited).toBe(0);
-  expect(person.text()).toContain("Nothing was changed.");
+  const alone = await runCli([...expecting, "--auth-choice", "skip", "--json"], { home });
+  expect(alone.code).toBe(1);
+  expect(JSON.parse(alone.stdout)).toMatchObject({
+    ok: false,
+    error: { code: "gateway_unreachable", message: "Everything is set up, but no gateway runs." },
+  });
+  expect(configOf(home)).toMatchObject({ gateway: { mode: "local" } });
+  const gateway = await startGatewayProcess(home);
+  open.push(() => gateway.kill());
+  const done = await runCli([...expecting, "--auth-choice", "skip", "--json"], { home });
+  expect(done.code).toBe(0);
+  expect(JSON.parse(done.stdout)).toMatchObject({ mode: "local", skipHealth: false });
+});
+
+test("a subscription's token is kept under its own name, and sent as a bearer", async () => {
+  const token = `sk-ant-oat01-${"x".repeat(80)}`;
+  const { home, fake } = await withAnthropic({}, token);
+  const words = ["--auth-choice", "token", "--token-provider", "anthropic", "--token", token];
+  const done = await runCli([...quiet, ...words, "--json"], { home });
+  expect(done.stderr).toBe("");
+  expect(JSON.parse(done.stdout)).toMatchObject({ authChoice: "token", skipHealth: true });
+  expect(dotEnv(home)).toBe(`ANTHROPIC_OAUTH_TOKEN=${token}\n`);
+  expect(fake.requests[0]!.headers["authorization"]).toBe(`Bearer ${token}`);
+});
+
+test("a provider that was chosen answers, also when another one would", async () => {
+  const home = newHome();
+  const fake = await startOpenAI({ key: KEY });
+  open.push(() => fake.stop());
+  mkdirSync(home.state, { mode: 0o700 });
+  const providers = {
+    venice: { baseUrl: `${fake.url}/v1`, models: [] },
+    mistral: { baseUrl: `${fake.url}/v1`, models: [] },
+  };
+  writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify({ models: { providers } }));
+  const env = { XAI_API_KEY: "xai-another-key" };
+  const first = await runCli([...quiet, "--mistral-api-key", KEY], { home, env });
+  expect(first).toMatchObject({ code: 0 });
+  expect(configOf(home).agents.defaults.model).toEqual({ primary: "mistral/mistral-large-latest" });
+  expect(dotEnv(home)).toContain(`MISTRAL_API_KEY=${KEY}`);
+  // Of this one no usual model is known, so it is asked what it has.
+  const second = await runCli([...quiet, "--venice-api-key", KEY], { home, env });
+  expect(second).toMatchObject({ code: 0 });
+  expect(configOf(home).agents.defaults.model.primary).toStartWith("venice/");
+});
+
+test("for another machine only its address is written", async () => {
+  const home = newHome();
+  const token = "0123456789abcdef".repeat(3);
+  const words = ["--mode", "remote", "--remote-url", "wss://box.example.net/"];
+  const done = await runCli([...quiet, ...words, "--remote-token", token, "--json"], { home });
+  expect(JSON.parse(done.stdout)).toEqual({
+    mode: "remote",
+    remoteUrl: "wss://box.example.net",
+    auth: "token",
+  });
+  expect(configOf(home)).toMatchObject({
+    gateway: { mode: "remote", remote: { url: "wss://box.example.net", token } },
+    wizard: { lastRunMode: "remote" },
+  });
+  expect(existsSync(join(home.dir, "clawd"))).toBe(false);
+});
+
+test("--reset puts aside what is there and deletes nothing", async () => {
+  const home = newHome();
+  mkdirSync(join(home.dir, "clawd"));
+  writeFileSync(join(home.dir, "clawd", "SOUL.md"), "my soul");
+  mkdirSync(home.state, { mode: 0o700 });
+  writeFileSync(join(home.state, "clawdbot.json"), "{ gateway: { port: 'not usable' } }");
+  writeFileSync(join(home.state, ".env"), "OPENAI_API_KEY=old-key\n");
+  const done = await runCli([...quiet, "--auth-choice", "skip", "--reset"], { home });
+  expect(done.code).toBe(0);
+  const [kept] = readdirSync(join(home.state, "backups"));
+  const aside = join(home.state, "backups", kept!);
+  expect(readdirSync(aside).sort()).toEqual([".env", "clawdbot.json"]);
+  expect(readFileSync(join(aside, "clawdbot.json"), "utf8")).toContain("not usable");
+  expect(existsSync(join(home.state, ".env"))).toBe(false);
+  const old = readdirSync(home.dir).find((name) => name.startsWith("clawd.before-"))!;
+  expect(readFileSync(join(home.dir, old, "SOUL.md"), "utf8")).toBe("my soul");
+  expect(readFileSync(join(home.dir, "clawd", "SOUL.md"), "utf8")).not.toBe("my soul");
+  const gateway = await startGatewayProcess(home);
+  open.push(() => gateway.kill());
+  const refused = await runCli([...quiet, "--auth-choice", "skip", "--reset"], { home });
+  expect(refused.code).toBe(78);
+  expect(refused.stderr).toContain("gateway stop");
+});
+
+test("a state of a newer version is not touched", async () => {
+  const home = newHome();
+  mkdirSync(home.state, { mode: 0o700 });
+  const db = new Database(join(home.state, "clawdbot.sqlite"));
+  db.run("PRAGMA user_version = 999");
+  db.close();
+  const done = await runCli([...quiet, "--auth-choice", "skip"], { home });
+  expect(done.code).toBe(78);
+  expect(done.stderr).toContain("newer version");
+  expect(readdirSync(home.state)).toEqual(["clawdbot.sqlite"]);
+});
+
+test("setup makes config and workspace without a question, and says what was so already", async () => {
+  const home = newHome();
+  const first = await runCli(["setup", "--workspace", join(home.dir, "own")], { home });
+  expect(first).toMatchObject({ code: 0, stderr: "" });
+  expect(first.stdout).toContain(`Wrote ${join(home.state, "clawdbot.json")}`);
+  expect(first.stdout).toContain(`Workspace OK: ${join(home.dir, "own")}`);
+  expect(configOf(home)).toMatchObject({
+    gateway: { mode: "local" },
+    agents: { defaults: { workspace: join(home.dir, "own") } },
+    wizard: { lastRunCommand: "setup" },
+  });
+  const again = await runCli(["setup", "--json"], { home });
+  expect(JSON.parse(again.stdout)).toMatchObject({
+    ok: true,
+    config: { result: "ok" },
+    workspace: { path: join(home.dir, "own"), made: [] },
+  });
+  const led = await runCli(["setup", "--non-interactive", "--accept-risk"], { home });
+  expect(led.code).toBe(1);
+  expect(led.stderr).toContain("Everything is set up, but no gateway runs.");
+});
+
+test("config alone prints its help where nobody can be asked", async () => {
+  const home = newHome();
+  const done = await runCli(["config"], { home });
+  expect(done.code).toBe(0);
+  expect(done.stdout).toContain("config get");
   expect(existsSync(home.state)).toBe(false);
 });

@@ -36,7 +36,7 @@ export function terminalGuide(out: Out, ask: Ask): Guide {
       const { message, initial, placeholder, check } = question;
       for (;;) {
         const example = placeholder && !initial ? ` (as in ${placeholder})` : "";
-        const value = await ask.text(`${message}${example}:`, initial);
+        const value = await ask.text(`${message}${example}`, initial);
         if (!again(check?.(value))) return value;
       }
     },
@@ -51,8 +51,7 @@ export function terminalGuide(out: Out, ask: Ask): Guide {
       ask.say(message);
       const screen = openScreen(out);
       const { promise, reject } = Promise.withResolvers<never>();
-      const leave = () =>
-        reject(new AppError("aborted", "Stopped.", { hint: "Call it again to go on." }));
+      const leave = () => reject(ask.left());
       if (ask.signal.aborted) leave();
       ask.signal.addEventListener("abort", leave, { once: true });
       try {
