@@ -145,7 +145,7 @@ const problemOf = (name: string, value: string): string | undefined => {
     return undefined;
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
-    return `${cause.message} ${cause.hint ?? ""}`.trim();
+    return `That has characters that no key has. ${cause.hint ?? ""}`.trim();
   }
 };
 

@@ -4,8 +4,10 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { muteSignal } from "../../src/channels/whatsapp/logger.ts";
 import { startAnthropic } from "../fakes/anthropic.ts";
 import { startTelegram } from "../fakes/telegram.ts";
+import { startWhatsApp } from "../fakes/whatsapp/index.ts";
 import { emptyHome, type Home, runCli, startGatewayProcess } from "./binary.ts";
 import { inTerminal, type Session } from "./terminal.ts";
 
@@ -114,6 +116,31 @@ test("a bot's token is tried, refused, typed again, and the gateway listens to i
   expect(configOf(home).channels.telegram).toMatchObject({
     enabled: true,
     botToken: telegram.token,
+  });
+});
+
+test("a phone is linked after everything is written, and Ctrl-C there says what is left to do", async () => {
+  muteSignal();
+  const whatsapp = startWhatsApp({ prekeys: 0 });
+  open.push(() => whatsapp.close());
+  const home = newHome();
+  const person = at(home, ["onboard", "--no-install-daemon"], whatsapp.env);
+  await answers(person, [
+    [RISK, "\r"],
+    [ASKS_KEY, "\r"],
+    [ASKS_CHAT, ""],
+    ["Choose", "whatsapp\r"],
+    ["Scan this with the phone", CTRL_C],
+  ]);
+  expect(await person.exited).toBe(130);
+  expect(person.text()).toContain("\u2584");
+  expect(person.text().trimEnd().split("\r\n").slice(-2)).toEqual([
+    "Everything is set up; only WhatsApp is not linked yet.",
+    "To link it: clawdbot channels login --channel whatsapp",
+  ]);
+  expect(configOf(home)).toMatchObject({
+    gateway: { mode: "local" },
+    channels: { whatsapp: { enabled: true } },
   });
 });
 

@@ -3,10 +3,12 @@ import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { muteSignal } from "../../src/channels/whatsapp/logger.ts";
 import type { Methods } from "../../src/gateway/methods/index.ts";
 import { RpcClient } from "../../src/protocol/client.ts";
 import { startAnthropic } from "../fakes/anthropic.ts";
 import { startTelegram } from "../fakes/telegram.ts";
+import { startWhatsApp } from "../fakes/whatsapp/index.ts";
 import { clientInfo, emptyHome, type Home, type Running, startGatewayProcess } from "./binary.ts";
 
 setDefaultTimeout(30_000);
@@ -28,7 +30,7 @@ async function client(gateway: Running, options = {}): Promise<Client> {
   return made;
 }
 
-async function house(config?: object, args: string[] = []) {
+async function house(config?: object, args: string[] = [], more: Record<string, string> = {}) {
   const home = emptyHome();
   open.push(home.remove);
   const fake = await startAnthropic({ key: KEY });
@@ -37,7 +39,7 @@ async function house(config?: object, args: string[] = []) {
     mkdirSync(home.state, { mode: 0o700 });
     writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify(config));
   }
-  const env = { ANTHROPIC_BASE_URL: fake.url };
+  const env = { ANTHROPIC_BASE_URL: fake.url, ...more };
   const gateway = await startGatewayProcess(home, { env, args });
   open.push(() => gateway.kill());
   return { home, fake, gateway, env };
@@ -146,6 +148,31 @@ test("a bot's token is tried and listened to at once", async () => {
   expect(gateway.log()).not.toContain(telegram.token);
   const { channelAccounts } = await one.call("channels.status", {});
   expect(channelAccounts["telegram"]).toHaveLength(1);
+});
+
+test("a phone is linked by the picture that comes with a step", async () => {
+  muteSignal();
+  const whatsapp = startWhatsApp({ prekeys: 0 });
+  open.push(() => whatsapp.close());
+  const { gateway, home } = await house({ gateway: { mode: "local" } }, [], whatsapp.env);
+  const one = await client(gateway);
+  const { sessionId, ...first } = await start(one);
+  let told = await say(one, { sessionId, told: first, value: true });
+  told = await say(one, { sessionId, told, value: "" });
+  const answer = { stepId: told.step!.id, value: "whatsapp" };
+  let now = await one.call("wizard.next", { sessionId, answer });
+  let scanned = 0;
+  while (now.step?.type === "progress") {
+    if (now.step.qr && scanned++ === 0) {
+      expect(now.step.qrDataUrl).toStartWith("data:image/png;base64,");
+      whatsapp.world.asking!.scan(now.step.qr);
+    }
+    now = await one.call("wizard.next", { sessionId, answer: { stepId: now.step.id } });
+  }
+  expect(scanned).toBeGreaterThan(0);
+  expect(now.step!.message).toContain(`WhatsApp: Linked as ${whatsapp.owner.id}.`);
+  const config = JSON.parse(readFileSync(join(home.state, "clawdbot.json"), "utf8"));
+  expect(config.channels.whatsapp).toEqual({ enabled: true });
 });
 
 test("one set-up at a time; a page that comes back goes on with it, and it can be left", async () => {

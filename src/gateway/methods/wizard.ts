@@ -24,6 +24,7 @@ const WireStep = z.object({
   sensitive: z.boolean().optional().describe("The answer is a secret: show it to nobody."),
   executor: z.enum(["gateway", "client"]).optional(),
   qrDataUrl: z.string().optional().describe("A picture to scan, a PNG."),
+  qr: z.string().optional().describe("The same as text, for those who draw it themselves."),
   code: z.string().optional().describe("A code to type into a phone."),
 });
 
@@ -40,11 +41,11 @@ function deskOf({ wizard }: Pick<MethodContext, "wizard">) {
   throw new AppError("bad_request", "This gateway has no set-up.");
 }
 
-async function wireStep({ qr, ...step }: Step): Promise<z.input<typeof WireStep>> {
+async function wireStep(step: Step): Promise<z.input<typeof WireStep>> {
   return {
     ...step,
     initialValue: step.initialValue,
-    ...(qr && { qrDataUrl: (await PARTS.qr()).qrPng(qr) }),
+    ...(step.qr && { qrDataUrl: (await PARTS.qr()).qrPng(step.qr) }),
   };
 }
 
