@@ -40,7 +40,7 @@ import { openSqlite, type SqliteStore } from "./store/sqlite/index.ts";
 import { keepBackups } from "./store/upkeep.ts";
 import { childEnv } from "./tools/environment.ts";
 import { openJobs } from "./tools/jobs.ts";
-import { openWizard } from "./wizard/desk.ts";
+import { lazyWizard } from "./wizard/registry.ts";
 
 export type AppOptions = { env: Env; paths: Paths; flags: GatewayFlags };
 
@@ -261,7 +261,7 @@ async function open(
     env: childEnv(env.vars),
     log: log.child("tailscale"),
   });
-  const wizard = openWizard({
+  const wizard = lazyWizard({
     ...{ config, paths, log, models: models.catalog, logins: messaging.port.logins },
     learn: (secret) => logging.redact.add(secret),
   });

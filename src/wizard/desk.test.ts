@@ -41,7 +41,8 @@ async function openDesk(idleMs?: number) {
 test("a set-up that nobody answers ends, so that the next one may begin", async () => {
   const desk = await openDesk(5);
   const { sessionId } = await desk.start({});
-  expect(await waitUntil(() => desk.status(sessionId).status === "cancelled", 5_000, 5)).toBe(true);
+  const over = async () => (await desk.status(sessionId)).status === "cancelled";
+  expect(await waitUntil(over, 5_000, 5)).toBe(true);
   expect((await desk.start({})).sessionId).not.toBe(sessionId);
 });
 
@@ -55,5 +56,5 @@ test("the end of the gateway ends it", async () => {
   const desk = await openDesk();
   const { sessionId } = await desk.start({});
   await desk.close();
-  expect(desk.status(sessionId).status).toBe("cancelled");
+  expect((await desk.status(sessionId)).status).toBe("cancelled");
 });

@@ -29,7 +29,8 @@ export interface WizardDesk {
   /** Throws bad_request: `wizard not found`, or a value that cannot be taken. */
   next(sessionId: string, answer?: { stepId: string; value?: unknown }): Promise<Told>;
   cancel(sessionId: string): Promise<Told>;
-  status(sessionId: string): { status: Status; error?: Told["error"] };
+  status(sessionId: string): Promise<{ status: Status; error?: Told["error"] }>;
+  /** Ends the one that goes on; for the end of the gateway. */
   close(): Promise<void>;
 }
 
@@ -109,7 +110,7 @@ export function openWizard(deps: DeskDeps, idleMs = IDLE_MS): WizardDesk {
       await session.cancel();
       return session.told();
     },
-    status(sessionId) {
+    async status(sessionId) {
       const { status, error } = find(sessionId).told();
       return { status, ...(error && { error }) };
     },

@@ -108,7 +108,7 @@ export const wizard = {
     params: z.object({ sessionId: SessionId }),
     result: z.lazy(() => z.object({ status: Status, error: z.string().optional() })),
     async run({ sessionId }, ctx) {
-      const { status, error } = deskOf(ctx).status(sessionId);
+      const { status, error } = await deskOf(ctx).status(sessionId);
       return { status, ...(error && { error: error.message }) };
     },
   }),
