@@ -40,6 +40,9 @@ export type ModelAnswer = {
   primary?: string;
 };
 
+/** Most that a person is shown to choose from. */
+const MAX_MODELS = 40;
+
 const NONE: ModelAnswer = { authChoice: SKIP, model: "a local one, or the built-in demo" };
 
 const ABOUT = [
@@ -93,18 +96,59 @@ export async function askModel(
     checkToken(named, wishes, asks);
     return useKey(bench, named, keys[named.flag] ?? bench.env().raw(named.env) ?? "", asked);
   }
-  const set = KEY_CHOICES.find(({ env }) => bench.env().raw(env));
-  if (authChoice === SKIP || (!asks && !set)) return NONE;
-  if (set && !anew) return { authChoice: set.choice, model: `${set.label}, by ${set.env}` };
+  if (authChoice === SKIP) return NONE;
+  const there = await present(bench);
+  if (there && !asks) return there.answer;
+  if (!asks) return NONE;
+  // What is there already is tried too: a key that has run out is best found now.
+  if (there && !anew)
+    return there.choice
+      ? useKey(bench, there.choice, bench.env().raw(there.choice.env)!, asked)
+      : there.answer;
   const key = await guide.secret({
-    message: "Key of a model provider, or nothing for now",
+    message: `Key of a model provider, or nothing ${there ? `to keep ${there.answer.model}` : "for now"}`,
     about: ABOUT,
     placeholder: "sk-…",
     check: (value) => problemOf("key", value),
   });
-  if (!key) return set ? { authChoice: set.choice, model: `${set.label}, by ${set.env}` } : NONE;
+  if (!key) return there ? pickDefault(bench, there.answer, asked) : NONE;
   bench.learn(key);
-  return useKey(bench, choiceOfKey(key) ?? (await askWhose(asked, key)), key, asked);
+  const choice = choiceOfKey(key) ?? (await askWhose(asked, key));
+  const answer = await useKey(bench, choice, key, asked);
+  return anew ? pickDefault(bench, answer, asked) : answer;
+}
+
+/** What answers now, when that is a model that somebody has chosen or given a key for. */
+async function present(
+  bench: Bench,
+): Promise<{ answer: ModelAnswer; choice?: KeyChoice } | undefined> {
+  const { choice, reason } = await catalogOf(bench).choose(defaultAgentId(bench.config().agents));
+  if (reason === "demo" || reason === "local") return undefined;
+  const set = KEY_CHOICES.find(
+    ({ provider, env }) => provider === choice.provider && bench.env().raw(env),
+  );
+  const answer = { authChoice: set?.choice ?? SKIP, model: choice.ref };
+  return { answer, ...(set && { choice: set }) };
+}
+
+/** Which of the models that can be used then is the default one. */
+async function pickDefault(
+  bench: Bench,
+  answer: ModelAnswer,
+  { guide }: Asked,
+): Promise<ModelAnswer> {
+  const { key, model } = answer;
+  if (!model.includes("/")) return answer;
+  const provider = model.slice(0, model.indexOf("/"));
+  const all = await catalogOf(bench, key).list();
+  const refs = all.filter((info) => info.provider === provider).map(({ ref }) => ref);
+  const options = [model, ...refs.filter((ref) => ref !== model)].slice(0, MAX_MODELS);
+  if (options.length < 2) return answer;
+  const chosen = await guide.select({
+    message: "Which model answers when nobody chose one?",
+    options: options.map((ref) => ({ value: ref, label: ref })),
+  });
+  return chosen === model ? answer : { ...answer, model: chosen, primary: chosen };
 }
 
 /** A subscription's token is Anthropic's, and not a key. */
@@ -215,7 +259,7 @@ async function pickModel(models: string[], { guide, asks }: Asked): Promise<stri
   if (!asks) return models[0]!;
   return guide.select({
     message: "Which of its models?",
-    options: models.slice(0, 40).map((id) => ({ value: id, label: id })),
+    options: models.slice(0, MAX_MODELS).map((id) => ({ value: id, label: id })),
   });
 }
 
@@ -223,24 +267,30 @@ async function pickModel(models: string[], { guide, asks }: Asked): Promise<stri
 async function primaryFor(
   bench: Bench,
   choice: KeyChoice,
-  key: string,
+  value: string,
   model: string,
 ): Promise<string | undefined> {
-  const { agents, models, auth } = bench.config();
   if (!model.includes("/")) return undefined;
-  const catalog = openCatalog({
+  const catalog = catalogOf(bench, { choice, value });
+  const { choice: chosen } = await catalog.choose(defaultAgentId(bench.config().agents));
+  const same = choice.model ? chosen.ref === model : chosen.provider === choice.provider;
+  return same ? undefined : model;
+}
+
+/** The models as they are, or as they would be with this key. Asks no server of this machine. */
+function catalogOf(bench: Bench, key?: ModelAnswer["key"]) {
+  const { agents, models, auth } = bench.config();
+  return openCatalog({
     models,
     auth,
-    env: { ...bench.env().vars, [choice.env]: key },
+    env: { ...bench.env().vars, ...(key && { [key.choice.env]: key.value }) },
     log: silentLogger,
     local: async () => [],
+    defaultAgentId: defaultAgentId(agents),
     agents(id) {
       const own = agentEntries(agents).find((entry) => entry.id === id)?.model ?? {};
       const primary = own.primary ?? agents.defaults.model?.primary;
       return { known: agents.defaults.models, ...(primary && { primary }) };
     },
   });
-  const { choice: chosen } = await catalog.choose(defaultAgentId(agents));
-  const same = choice.model ? chosen.ref === model : chosen.provider === choice.provider;
-  return same ? undefined : model;
 }

@@ -157,7 +157,59 @@ test("--skip-channels asks about no chat app, and what is there already is not a
   await second.sees(RISK);
   second.type("\r");
   expect(await second.exited).toBe(0);
-  expect(second.text()).toContain("Model: Anthropic (Claude), by ANTHROPIC_API_KEY");
+  expect(second.text()).toContain("Model: anthropic/");
+  expect(second.text()).toContain("answered.");
+});
+
+test("a key that is there already and does not work any more is found, and another one takes its place", async () => {
+  const { home, env } = await withModel();
+  mkdirSync(home.state, { mode: 0o700 });
+  writeFileSync(join(home.state, ".env"), "ANTHROPIC_API_KEY=sk-ant-api03-revoked-key\n");
+  const person = at(home, ["onboard", "--no-install-daemon", "--skip-channels"], env);
+  await answers(person, [
+    [RISK, "\r"],
+    ["Try another key? [Y/n]", "\r"],
+    ["Anthropic (Claude): key, or nothing for now", `${KEY}\r`],
+  ]);
+  expect(await person.exited).toBe(0);
+  expect(dotEnv(home)).toBe(`ANTHROPIC_API_KEY=${KEY}\n`);
+
+  // One of the environment wins over the file, so that is said.
+  const other = newHome();
+  const stuck = at(other, ["onboard", "--no-install-daemon", "--skip-channels"], {
+    ...env,
+    ANTHROPIC_API_KEY: "sk-ant-api03-revoked-key",
+  });
+  await answers(stuck, [
+    [RISK, "\r"],
+    ["Try another key? [Y/n]", "\r"],
+    ["Anthropic (Claude): key, or nothing for now", `${KEY}\r`],
+  ]);
+  expect(await stuck.exited).toBe(0);
+  expect(stuck.text()).toContain("warning: ANTHROPIC_API_KEY is set in the environment");
+});
+
+test("a model that the config describes with its key is kept without a question", async () => {
+  const home = newHome();
+  mkdirSync(home.state, { mode: 0o700 });
+  const own = { baseUrl: "http://127.0.0.1:9/v1", apiKey: "own-key", models: [{ id: "one" }] };
+  writeFileSync(
+    join(home.state, "clawdbot.json"),
+    JSON.stringify({ models: { providers: { own } } }),
+  );
+  const person = at(home, ["onboard", "--no-install-daemon", "--skip-channels"]);
+  await answers(person, [[RISK, "\r"]]);
+  expect(await person.exited).toBe(0);
+  expect(person.text()).toContain("Model: own/one");
+});
+
+test("the end of the terminal's input is the same as Ctrl-C", async () => {
+  const home = newHome();
+  const person = at(home, ["onboard"]);
+  await answers(person, [[RISK, "\u0004"]]);
+  expect(await person.exited).toBe(130);
+  expect(person.text()).toContain("To begin again: clawdbot onboard");
+  expect(readdirSync(home.dir)).toEqual([]);
 });
 
 test("the long way also asks about workspace and gateway", async () => {
@@ -345,6 +397,8 @@ test("configure goes from part to part, and config alone is the same", async () 
     ["What shall be set up?", ""],
     ["Choose", "model\r"],
     [ASKS_KEY, `${KEY}\r`],
+    ["Which model answers when nobody chose one?", ""],
+    ["Choose", "anthropic/claude-sonnet-4-5\r"],
     ["What shall be set up?", ""],
     ["Choose", "health\r"],
     ["The gateway is not running", ""],
@@ -353,7 +407,12 @@ test("configure goes from part to part, and config alone is the same", async () 
   expect(await person.exited).toBe(0);
   expect(existsSync(join(home.dir, "own", "AGENTS.md"))).toBe(true);
   expect(configOf(home)).toMatchObject({
-    agents: { defaults: { workspace: join(home.dir, "own") } },
+    agents: {
+      defaults: {
+        workspace: join(home.dir, "own"),
+        model: { primary: "anthropic/claude-sonnet-4-5" },
+      },
+    },
     wizard: { lastRunCommand: "configure" },
   });
   expect(dotEnv(home)).toContain(KEY);
