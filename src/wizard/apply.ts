@@ -8,8 +8,8 @@ import { setDotEnv } from "../config/dot-env.ts";
 import type { Change } from "../config/edit.ts";
 import type { Bench } from "./bench.ts";
 import type { ChannelAnswer } from "./channels.ts";
+import type { ModelAnswer } from "./choices.ts";
 import { type GatewayAnswer, gatewayChanges } from "./gateway.ts";
-import type { ModelAnswer } from "./model.ts";
 
 /** All answers; what is absent stays as it is. */
 export type Answers = {
@@ -91,6 +91,7 @@ function changesFor(bench: Bench, { model, gateway, workspace }: Answers): Chang
     ...(workspace && workspace !== defaults.workspace
       ? [set([...place, "workspace"], workspace)]
       : []),
+    ...(model?.changes ?? []),
     ...(model?.primary && model.primary !== defaults.model?.primary
       ? [set([...place, "model", "primary"], model.primary)]
       : []),

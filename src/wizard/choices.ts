@@ -1,4 +1,6 @@
 /** The model providers that a set-up knows; one row each. `choice` is the original's `--auth-choice`. */
+import type { Change } from "../config/edit.ts";
+
 export type KeyChoice = {
   choice: string;
   /** As in the list of providers. */
@@ -12,6 +14,20 @@ export type KeyChoice = {
   model?: string;
   /** What a key of theirs begins with, when nobody else's does. */
   begins?: RegExp;
+};
+
+/** What a set-up has learned about the model. */
+export type ModelAnswer = {
+  /** A key to keep; absent when none was given or it is there already. */
+  key?: { choice: KeyChoice; value: string };
+  /** What the original calls it; for the summary. */
+  authChoice: string;
+  /** What will answer, in a few words. */
+  model: string;
+  /** The model to make the default one, because another would answer otherwise. */
+  primary?: string;
+  /** What else the config has to say then: an endpoint of one's own. */
+  changes?: Change[];
 };
 
 export const KEY_CHOICES: readonly KeyChoice[] = [
@@ -76,6 +92,9 @@ export const TOKEN_CHOICE = KEY_CHOICES.find(({ choice }) => choice === "token")
 
 /** No key now: the demo model, a local server, or a key that comes later. */
 export const SKIP = "skip";
+
+/** An endpoint of one's own. */
+export const CUSTOM = "custom-api-key";
 
 /** Other names of choices, of older and newer versions. */
 export const SAME_CHOICE: Readonly<Record<string, string>> = {

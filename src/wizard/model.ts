@@ -9,14 +9,17 @@ import { openCatalog } from "../providers/catalog.ts";
 import type { Asked, Bench } from "./bench.ts";
 import {
   choiceOfKey,
+  CUSTOM,
   KEY_CHOICES,
   type KeyChoice,
+  type ModelAnswer,
   RETIRED_CHOICES,
   SAME_CHOICE,
   SKIP,
   TOKEN_CHOICE,
   WEB_SIGN_INS,
 } from "./choices.ts";
+import { askCustom, type CustomWishes } from "./custom.ts";
 import { tryKey } from "./try-key.ts";
 
 /** What flags say of the model. */
@@ -27,17 +30,8 @@ export type ModelWishes = {
   keys: Readonly<Record<string, string | undefined>>;
   /** Whose token `--token` is. */
   tokenProvider?: string | undefined;
-};
-
-export type ModelAnswer = {
-  /** A key to keep; absent when none was given or it is there already. */
-  key?: { choice: KeyChoice; value: string };
-  /** What the original calls it; for the summary. */
-  authChoice: string;
-  /** What will answer, in a few words. */
-  model: string;
-  /** The model to make the default one, because another would answer otherwise. */
-  primary?: string;
+  /** An endpoint that is not in the list. */
+  custom?: CustomWishes;
 };
 
 /** Most that a person is shown to choose from. */
@@ -55,10 +49,10 @@ const ABOUT = [
  * that is done in a browser.
  */
 export function choiceNamed(name: string | undefined, asks: boolean): KeyChoice | undefined {
-  if (name === undefined || name === SKIP) return undefined;
+  if (name === undefined || name === SKIP || name === CUSTOM) return undefined;
   const known = KEY_CHOICES.find(({ choice }) => choice === (SAME_CHOICE[name] ?? name));
   if (known) return known;
-  const names = [...KEY_CHOICES.map(({ choice }) => choice), SKIP];
+  const names = [...KEY_CHOICES.map(({ choice }) => choice), CUSTOM, SKIP];
   if (RETIRED_CHOICES.includes(name))
     throw new AppError("usage", `Auth choice "${name}" is deprecated.`, {
       hint: "Use --auth-choice token with the token that `claude setup-token` prints, or apiKey.",
@@ -90,6 +84,8 @@ export async function askModel(
 ): Promise<ModelAnswer> {
   const { guide, asks } = asked;
   const { authChoice, keys } = wishes;
+  if (authChoice === CUSTOM || (!authChoice && wishes.custom?.baseUrl))
+    return (await askCustom(bench, wishes.custom ?? {}, asked)) ?? NONE;
   const byFlag = KEY_CHOICES.find(({ flag }) => keys[flag]);
   const named = choiceNamed(authChoice, asks) ?? (authChoice === SKIP ? undefined : byFlag);
   if (named) {
@@ -114,6 +110,7 @@ export async function askModel(
   if (!key) return there ? pickDefault(bench, there.answer, asked) : NONE;
   bench.learn(key);
   const choice = choiceOfKey(key) ?? (await askWhose(asked, key));
+  if (!choice) return (await askCustom(bench, { key }, asked)) ?? NONE;
   const answer = await useKey(bench, choice, key, asked);
   return anew ? pickDefault(bench, answer, asked) : answer;
 }
@@ -169,17 +166,21 @@ function checkToken(choice: KeyChoice, { tokenProvider, keys }: ModelWishes, ask
     });
 }
 
-async function askWhose({ guide }: Asked, key: string): Promise<KeyChoice> {
+/** Undefined: of an endpoint that is not in the list. */
+async function askWhose({ guide }: Asked, key: string): Promise<KeyChoice | undefined> {
   const options = KEY_CHOICES.filter(({ begins, model }) => !begins && !model).concat(
     // Theirs began with nothing but this once.
     KEY_CHOICES.filter(({ choice }) => choice === "openai-api-key"),
   );
   const value = await guide.select({
     message: "Whose key is this?",
-    options: options.map(({ choice, label }) => ({ value: choice, label })),
+    options: [
+      ...options.map(({ choice, label }) => ({ value: choice, label })),
+      { value: CUSTOM, label: "Of another one", hint: "asks for its address" },
+    ],
     initial: key.startsWith("sk-") ? "openai-api-key" : undefined,
   });
-  return options.find(({ choice }) => choice === value)!;
+  return options.find(({ choice }) => choice === value);
 }
 
 const problemOf = (name: string, value: string): string | undefined => {

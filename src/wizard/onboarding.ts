@@ -10,9 +10,10 @@ import type { Answers } from "./apply.ts";
 import { type Applied, apply } from "./apply.ts";
 import type { Asked, Bench } from "./bench.ts";
 import { askChannel, type ChannelAnswer } from "./channels.ts";
+import type { ModelAnswer } from "./choices.ts";
 import { askGateway, gatewayAnswer, type GatewayWishes } from "./gateway.ts";
 import type { Guide } from "./guide.ts";
-import { askModel, type ModelAnswer, type ModelWishes } from "./model.ts";
+import { askModel, type ModelWishes } from "./model.ts";
 
 export const RISK =
   "The assistant can run commands and read files as you. Whoever can write to it can make it do so. Let nobody else write to it.";

@@ -154,6 +154,8 @@ test.each([
     [...quiet, "--auth-choice", "setup-token", "--token-provider", "openai", "--token", "x"],
     "Only --token-provider anthropic",
   ],
+  [[...quiet, "--auth-choice", "custom-api-key"], "Missing --custom-base-url"],
+  [[...quiet, "--custom-base-url", "nonsense"], "That is no address"],
   [[...quiet, "--mode", "remote"], "Missing --remote-url"],
   [[...quiet, "--mode", "remote", "--remote-url", "ws://example.com"], "unprotected"],
   [[...quiet, "--tailscale", "serve", "--gateway-bind", "lan"], "needs --gateway-bind loopback"],
@@ -250,6 +252,39 @@ test("a provider that was chosen answers, also when another one would", async ()
   const second = await runCli([...quiet, "--venice-api-key", KEY], { home, env });
   expect(second).toMatchObject({ code: 0 });
   expect(configOf(home).agents.defaults.model.primary).toStartWith("venice/");
+});
+
+test("an endpoint of one's own is tried, described in the config, and its key is kept in .env", async () => {
+  const home = newHome();
+  const fake = await startOpenAI({ key: KEY });
+  open.push(() => fake.stop());
+  const url = ["--custom-base-url", `${fake.url}/v1`];
+  const words = [...url, "--custom-model-id", "fake-model", "--custom-provider-id", "my-box"];
+  const refused = await runCli([...quiet, ...words, "--custom-api-key", "wrong-key-1"], { home });
+  expect(refused.code).toBe(1);
+  expect(existsSync(home.state)).toBe(false);
+  const done = await runCli([...quiet, ...words, "--custom-api-key", KEY, "--json"], { home });
+  expect(JSON.parse(done.stdout)).toMatchObject({ authChoice: "custom-api-key" });
+  expect(configOf(home)).toMatchObject({
+    models: {
+      providers: {
+        "my-box": {
+          baseUrl: `${fake.url}/v1`,
+          api: "openai-completions",
+          apiKey: "MY_BOX_API_KEY",
+          models: [{ id: "fake-model" }],
+        },
+      },
+    },
+    agents: { defaults: { model: { primary: "my-box/fake-model" } } },
+  });
+  expect(dotEnv(home)).toBe(`MY_BOX_API_KEY=${KEY}\n`);
+  // Used as it is written.
+  const gateway = await startGatewayProcess(home);
+  open.push(() => gateway.kill());
+  fake.reply({ text: "From my box." });
+  const said = await runCli(["agent", "--agent", "main", "-m", "Hello"], { home });
+  expect(said.stdout).toContain("From my box.");
 });
 
 test("for another machine only its address is written", async () => {

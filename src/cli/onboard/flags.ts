@@ -1,6 +1,7 @@
 /** The flags of `onboard`, `setup` and `configure`, and what they wish for. */
 import { AppError } from "../../base/errors.ts";
-import { KEY_CHOICES, SKIP } from "../../wizard/choices.ts";
+import { CUSTOM, KEY_CHOICES, SKIP } from "../../wizard/choices.ts";
+import { type CustomWishes, PROTOCOLS } from "../../wizard/custom.ts";
 import { type Bind, BINDS, type GatewayWishes, TAILSCALE } from "../../wizard/gateway.ts";
 import { RISK, type Wishes } from "../../wizard/onboarding.ts";
 import { wholeNumber } from "../arguments.ts";
@@ -58,7 +59,7 @@ export const ONBOARD_ARGS: ArgSpecs = {
   "auth-choice": {
     type: "string",
     hint: "choice",
-    description: `Whose key to use: ${[...KEY_CHOICES.map(({ choice }) => choice), SKIP].join(", ")}.`,
+    description: `Whose key to use: ${[...KEY_CHOICES.map(({ choice }) => choice), CUSTOM, SKIP].join(", ")}.`,
   },
   "token-provider": {
     type: "string",
@@ -73,6 +74,23 @@ export const ONBOARD_ARGS: ArgSpecs = {
   "token-profile-id": ignored("id"),
   "token-expires-in": ignored("time"),
   ...keyFlags,
+  "custom-base-url": {
+    type: "string",
+    hint: "address",
+    description: "An endpoint of your own, as https://host/v1.",
+  },
+  "custom-model-id": { type: "string", hint: "name", description: "Its model." },
+  "custom-api-key": { type: "string", hint: "key", description: "Its key, if it wants one." },
+  "custom-provider-id": {
+    type: "string",
+    hint: "id",
+    description: "What the config calls it; `custom` when left out.",
+  },
+  "custom-compatibility": {
+    type: "enum",
+    options: Object.keys(PROTOCOLS),
+    description: "The protocol that it speaks; `openai` when left out.",
+  },
   "gateway-port": { type: "string", hint: "n", description: "Port of the gateway." },
   "gateway-bind": {
     type: "enum",
@@ -128,6 +146,7 @@ export type Flags = {
   "remote-token": string | undefined;
   "remote-password": string | undefined;
   tailscale: GatewayWishes["tailscale"];
+  "custom-compatibility": CustomWishes["compatibility"];
   workspace: string | undefined;
 } & Partial<Record<Switch, boolean>> & { [flag: string]: string | boolean | undefined };
 type Switch =
@@ -165,6 +184,13 @@ export function wishesOf(flags: Flags): Wishes & { gateway: GatewayWishes } {
       authChoice: flags["auth-choice"],
       keys: Object.fromEntries(KEY_CHOICES.map(({ flag }) => [flag, text(flags[flag])])),
       tokenProvider: flags["token-provider"],
+      custom: {
+        baseUrl: text(flags["custom-base-url"]),
+        modelId: text(flags["custom-model-id"]),
+        key: text(flags["custom-api-key"]),
+        providerId: text(flags["custom-provider-id"]),
+        compatibility: flags["custom-compatibility"],
+      },
     },
     gateway: {
       port,
