@@ -6,8 +6,10 @@ import { join } from "node:path";
 
 import { type Browser, chromium, type Page } from "playwright-core";
 
+import { muteSignal } from "../../src/channels/whatsapp/logger.ts";
 import { emptyHome, type Home, type Running, startGatewayProcess } from "../e2e/binary.ts";
 import { startAnthropic } from "../fakes/anthropic.ts";
+import { startWhatsApp } from "../fakes/whatsapp/index.ts";
 import { PHONE } from "./browser.ts";
 
 setDefaultTimeout(60_000);
@@ -33,7 +35,7 @@ afterEach(async () => {
 type Place = { page: Page; home: Home; gateway: Running; frames: string[]; env: object };
 
 /** A phone in the dark, signed in to a gateway that was never set up. `frames`: all that the gateway has said. */
-async function place(): Promise<Place> {
+async function place(more: Record<string, string> = {}): Promise<Place> {
   const home = emptyHome();
   open.push(home.remove);
   const fake = await startAnthropic({
@@ -41,7 +43,7 @@ async function place(): Promise<Place> {
     script: () => ({ text: "Hello from the new model." }),
   });
   open.push(() => fake.stop());
-  const env = { ANTHROPIC_BASE_URL: fake.url };
+  const env = { ANTHROPIC_BASE_URL: fake.url, ...more };
   const gateway = await startGatewayProcess(home, { env });
   open.push(() => gateway.kill());
   const context = await shared.browser.newContext({ viewport: PHONE, colorScheme: "dark" });
@@ -160,3 +162,26 @@ test.skipIf(!executablePath)(
     expect(existsSync(join(home.state, ".env"))).toBe(false);
   },
 );
+
+test.skipIf(!executablePath)("a phone is linked with the picture in the dialog", async () => {
+  muteSignal();
+  const whatsapp = startWhatsApp({ prekeys: 0 });
+  open.push(() => whatsapp.close());
+  const { page, frames } = await place(whatsapp.env);
+  await page.getByRole("button", { name: "Set up" }).first().click();
+  await question(page, "Go on?").waitFor();
+  await press(page, "Yes");
+  await press(page, "Continue without");
+  await question(page, "Which chat app shall reach the assistant?").waitFor();
+  await dialog(page).getByRole("radio", { name: /^WhatsApp/ }).check();
+  await press(page, "Continue");
+  const picture = dialog(page).getByRole("img", { name: "The picture to scan with the phone" });
+  await picture.waitFor();
+  expect(await picture.getAttribute("src")).toStartWith("data:image/png;base64,");
+  expect(await wide(page)).toEqual({ page: 0, dialog: 0 });
+  await page.screenshot({ path: join(pictures, "set-up-picture.png") });
+  const shown = frames.map((each) => /"qr":"([^"]+)"/.exec(each)?.[1]).findLast(Boolean)!;
+  whatsapp.world.asking!.scan(shown);
+  await question(page, "Ready").waitFor();
+  await dialog(page).getByText(`WhatsApp: Linked as ${whatsapp.owner.id}.`).waitFor();
+});

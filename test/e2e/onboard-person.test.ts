@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { muteSignal } from "../../src/channels/whatsapp/logger.ts";
 import { startAnthropic } from "../fakes/anthropic.ts";
+import { startDiscord } from "../fakes/discord.ts";
 import { startTelegram } from "../fakes/telegram.ts";
 import { startWhatsApp } from "../fakes/whatsapp/index.ts";
 import { emptyHome, type Home, runCli, startGatewayProcess } from "./binary.ts";
@@ -117,6 +118,29 @@ test("a bot's token is tried, refused, typed again, and the gateway listens to i
     enabled: true,
     botToken: telegram.token,
   });
+});
+
+test("Discord's token is checked the same way; nothing typed leaves it out", async () => {
+  const home = newHome();
+  const discord = await startDiscord({});
+  open.push(() => discord.stop());
+  mkdirSync(home.state, { mode: 0o700 });
+  const channels = { discord: { apiRoot: `${new URL(discord.apiRoot).origin}/api` } };
+  writeFileSync(join(home.state, "clawdbot.json"), JSON.stringify({ channels }));
+  const asks = "Token of the Discord bot, or nothing to leave it out";
+  for (const token of ["", discord.token]) {
+    const person = at(home, ["onboard", "--no-install-daemon"]);
+    await answers(person, [
+      [RISK, "\r"],
+      [ASKS_KEY, "\r"],
+      [ASKS_CHAT, ""],
+      ["Choose", "discord\r"],
+      [asks, `${token}\r`],
+    ]);
+    expect(await person.exited).toBe(0);
+    expect(person.text().includes("Discord: It works: ")).toBe(token !== "");
+    expect(configOf(home).channels.discord.token).toBe(token || undefined);
+  }
 });
 
 test("a phone is linked after everything is written, and Ctrl-C there says what is left to do", async () => {
@@ -416,6 +440,10 @@ test("configure goes from part to part, and config alone is the same", async () 
     wizard: { lastRunCommand: "configure" },
   });
   expect(dotEnv(home)).toContain(KEY);
+  // No supervisor can be found from here, on any machine.
+  const daemon = at(home, ["configure", "--section", "daemon"], { PATH: "/nowhere" });
+  expect(await daemon.exited).toBe(0);
+  expect(daemon.text()).toContain("There can be no service here: ");
   const again = at(home, ["configure", "--section", "gateway"], env);
   await again.sees("Port of the gateway [18789]:");
   again.type(CTRL_C);
