@@ -55,6 +55,8 @@ export function openAsk(out: Out, leave: Leave = {}): Ask {
   const stop = () => leaving.abort();
   lines.on("SIGINT", stop);
   lines.once("close", stop);
+  // In a container there may be nobody else who ends it: the first process gets no default action.
+  process.on("SIGTERM", stop);
   const left = () =>
     new AppError("aborted", leave.message ?? "Stopped; nothing was changed.", {
       ...(leave.hint && { hint: leave.hint }),
@@ -125,7 +127,10 @@ export function openAsk(out: Out, leave: Leave = {}): Ask {
     text: async (question, otherwise) =>
       (await ask(`${question}${otherwise ? ` [${otherwise}]` : ""}: `)) || (otherwise ?? ""),
     secret: (question) => ask(`${question} `, { hidden: true }),
-    close: () => lines.close(),
+    close() {
+      process.off("SIGTERM", stop);
+      lines.close();
+    },
   };
 }
 

@@ -37,6 +37,19 @@ export type GatewayAnswer = {
 /** Whether only this machine can reach it. */
 const isNear = (bind: Bind): boolean => bind === "loopback" || bind === "auto";
 
+/** By the secret that was given. */
+const signInOf = ({ token, password }: GatewayWishes): SignIn | undefined =>
+  password ? "password" : token ? "token" : undefined;
+
+/** As the gateway would have it: a password only when that is all there is, or the config says so. */
+function signInNow(bench: Bench): SignIn {
+  const { auth } = bench.config().gateway;
+  const { gatewayToken, gatewayPassword } = bench.env();
+  if (auth.mode !== undefined) return auth.mode === "password" ? "password" : "token";
+  const token = gatewayToken ?? auth.token;
+  return !token && (gatewayPassword ?? auth.password) ? "password" : "token";
+}
+
 /** Checks what was wished against what is there. Throws usage. */
 export function gatewayAnswer(wishes: GatewayWishes, bench: Bench): GatewayAnswer {
   const { gateway } = bench.config();
@@ -49,7 +62,8 @@ export function gatewayAnswer(wishes: GatewayWishes, bench: Bench): GatewayAnswe
   const funnel = tailscale === "funnel";
   if (funnel && wishes.auth === "token")
     throw new AppError("usage", "--tailscale funnel needs --gateway-auth password.");
-  const mode = funnel ? "password" : (wishes.auth ?? (wishes.password ? "password" : "token"));
+  const wished = funnel ? "password" : (wishes.auth ?? signInOf(wishes));
+  const mode = wished ?? signInNow(bench);
   const given = mode === "password" ? wishes.password : wishes.token;
   const inEnv = mode === "password" ? env.gatewayPassword : env.gatewayToken;
   const open = !isNear(bind ?? gateway.bind) || published;
@@ -58,7 +72,7 @@ export function gatewayAnswer(wishes: GatewayWishes, bench: Bench): GatewayAnswe
       hint: `Leave --gateway-${mode} out, and a good one is made.`,
     });
   const known = given ?? inEnv ?? gateway.auth[mode];
-  if (mode === "password" && !known)
+  if (wished === "password" && !known)
     throw new AppError(
       "usage",
       "Missing --gateway-password (or CLAWDBOT_GATEWAY_PASSWORD in env).",

@@ -40,7 +40,7 @@ function patient() {
 }
 
 /** Nothing is there, and nothing may be written while somebody is asked. */
-function emptyBench(): Bench {
+function emptyBench(config: object = {}): Bench {
   using home = makeHome();
   const forbidden = async () => {
     throw new AppError("internal", "written before the last answer");
@@ -49,7 +49,7 @@ function emptyBench(): Bench {
     program: "clawdbot",
     paths: home.paths,
     env: () => home.env,
-    config: () => ConfigSchema.parse({}),
+    config: () => ConfigSchema.parse(config),
     edit: forbidden,
     learn: () => undefined,
     link: forbidden,
@@ -126,4 +126,19 @@ test.each([
     { service: false },
   );
   expect(plan!.gateway).toMatchObject(answer);
+});
+
+test.each([
+  [{ bind: "lan", auth: { mode: "password", password: "a-password-that-is-long-enough" } }],
+  [{ bind: "lan", auth: { password: "a-password-that-is-long-enough" } }],
+  [{ bind: "lan", auth: { token: "0123456789abcdef0123456789abcdef" } }],
+])("who signs in as %p goes on to do so", async (gateway) => {
+  const { guide } = patient();
+  const plan = await askEverything(
+    emptyBench({ gateway }),
+    WISHES,
+    { guide, asks: true },
+    { service: false },
+  );
+  expect(plan!.gateway).toEqual({});
 });

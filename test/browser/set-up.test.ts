@@ -173,7 +173,9 @@ test.skipIf(!executablePath)("a phone is linked with the picture in the dialog",
   await press(page, "Yes");
   await press(page, "Continue without");
   await question(page, "Which chat app shall reach the assistant?").waitFor();
-  await dialog(page).getByRole("radio", { name: /^WhatsApp/ }).check();
+  await dialog(page)
+    .getByRole("radio", { name: /^WhatsApp/ })
+    .check();
   await press(page, "Continue");
   const picture = dialog(page).getByRole("img", { name: "The picture to scan with the phone" });
   await picture.waitFor();

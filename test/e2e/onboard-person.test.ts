@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
-/** The set-up at a terminal: the compiled binary in a pseudo-terminal, a person who types, and one who leaves at every question. */
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+/** The set-up at a terminal: the compiled binary in a pseudo-terminal, and a person who types; onboard-leaving.test.ts has those who leave. */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -227,15 +227,6 @@ test("a model that the config describes with its key is kept without a question"
   expect(person.text()).toContain("Model: own/one");
 });
 
-test("the end of the terminal's input is the same as Ctrl-C", async () => {
-  const home = newHome();
-  const person = at(home, ["onboard"]);
-  await answers(person, [[RISK, "\u0004"]]);
-  expect(await person.exited).toBe(130);
-  expect(person.text()).toContain("To begin again: clawdbot onboard");
-  expect(readdirSync(home.dir)).toEqual([]);
-});
-
 test("the long way also asks about workspace and gateway", async () => {
   const home = newHome();
   const person = at(home, ["onboard", "--flow", "advanced", "--no-install-daemon"]);
@@ -260,92 +251,6 @@ test("the long way also asks about workspace and gateway", async () => {
     agents: { defaults: { workspace: join(home.dir, "own") } },
   });
   expect(dotEnv(home)).toMatch(/^CLAWDBOT_GATEWAY_TOKEN=[0-9a-f]{64}\n$/);
-});
-
-describe("Ctrl-C", () => {
-  const quick: [sees: string, types: string][] = [
-    [RISK, "\r"],
-    [ASKS_KEY, "\r"],
-    ["Choose 1 to 4", "2\r"],
-    ["Token of the Telegram bot", ""],
-  ];
-  const long: [sees: string, types: string][] = [
-    [RISK, "\r"],
-    ["Folder in which", "\r"],
-    [ASKS_KEY, "some-key-of-somebody\r"],
-    ["Whose key is this?", ""],
-    ["Choose", "x\r"],
-    ["Please type a number", CTRL_C],
-  ];
-  const gateway: [sees: string, types: string][] = [
-    [RISK, "\r"],
-    ["Folder in which", "\r"],
-    [ASKS_KEY, "\r"],
-    ["Port of the gateway", "\r"],
-    ["Choose 1 to 3", "\r"],
-    ["Choose 1 to 4", "4\r"],
-    ["The address to listen on", "192.168.1.10\r"],
-    ["Choose 1 to 2", "2\r"],
-    ["A password (it is not shown):", "a-password-that-is-long-enough\r"],
-    ["Choose 1 to 4", CTRL_C],
-  ];
-  const ways = [
-    ...quick.map((_, n) => ({ words: ["onboard"], steps: quick.slice(0, n + 1) })),
-    { words: ["onboard", "--flow", "manual"], steps: long },
-    ...gateway.map((_, n) => ({
-      words: ["onboard", "--flow", "manual"],
-      steps: gateway.slice(0, n + 1),
-    })),
-    { words: ["onboard", "--mode", "remote"], steps: [["Address of the gateway", ""]] },
-    {
-      words: ["onboard", "--mode", "remote"],
-      steps: [
-        ["Address of the gateway", "wss://box.example.net\r"],
-        ["Its token, or nothing", ""],
-      ],
-    },
-    { words: ["setup", "--wizard"], steps: [[RISK, ""]] },
-  ] as { words: string[]; steps: [string, string][] }[];
-  test.each(ways.map(({ words, steps }) => [words.join(" "), steps.at(-1)![0], steps, words]))(
-    "in %p at %p leaves the home as it was, and says how to begin again",
-    async (_, __, steps, words) => {
-      const home = newHome();
-      const person = at(home, words as string[]);
-      const list = steps as [string, string][];
-      await answers(person, [...list.slice(0, -1), [list.at(-1)![0], CTRL_C]]);
-      expect(await person.exited).toBe(130);
-      expect(person.text().trimEnd().split("\r\n").slice(-2)).toEqual([
-        "Stopped; nothing was changed.",
-        "To begin again: clawdbot onboard",
-      ]);
-      expect(readdirSync(home.dir)).toEqual([]);
-    },
-  );
-
-  test("while a key is tried ends it at once", async () => {
-    const home = newHome();
-    const silent = Promise.withResolvers<void>();
-    const server = Bun.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      fetch: async () => {
-        silent.resolve();
-        return new Promise<Response>(() => undefined);
-      },
-    });
-    open.push(() => server.stop(true));
-    const env = { ANTHROPIC_BASE_URL: `http://127.0.0.1:${server.port}` };
-    const person = at(home, ["onboard"], env);
-    await answers(person, [
-      [RISK, "\r"],
-      [ASKS_KEY, `${KEY}\r`],
-    ]);
-    await silent.promise;
-    person.type(CTRL_C);
-    expect(await person.exited).toBe(130);
-    expect(person.text()).toContain("To begin again: clawdbot onboard");
-    expect(readdirSync(home.dir)).toEqual([]);
-  });
 });
 
 test("a terminal of 40 columns is enough for everything", async () => {
@@ -376,15 +281,6 @@ test("without a network the key is kept untried", async () => {
   expect(await person.exited).toBe(0);
   expect(person.text().replaceAll("\r\n", " ")).toContain("The key is kept untried.");
   expect(dotEnv(home)).toContain(KEY);
-});
-
-test("a person who says no is let go", async () => {
-  const home = newHome();
-  const person = at(home, ["onboard"]);
-  await answers(person, [[RISK, "n\r"]]);
-  expect(await person.exited).toBe(0);
-  expect(person.text()).toContain("Nothing was changed. To begin again: clawdbot onboard");
-  expect(readdirSync(home.dir)).toEqual([]);
 });
 
 test("a half-written config and a state of a newer version are left alone, before any question", async () => {
