@@ -1,7 +1,7 @@
 /** The end of a set-up: the background service, whether the gateway runs, and what to do next. */
 import { runCommand } from "citty";
 
-import { AppError } from "../../base/errors.ts";
+import { AppError, type ErrorCode } from "../../base/errors.ts";
 import { lockOwner } from "../../base/lock.ts";
 import { waitUntil } from "../../base/time.ts";
 import { NETWORK_IDS, NETWORKS } from "../../channels/registry.ts";
@@ -22,16 +22,19 @@ export async function serviceObstacle(cli: Cli): Promise<Obstacle | undefined> {
   return manager ? manager.obstacle() : noManager(process.platform);
 }
 
+/** What may keep a service from being put in place, without anything being wrong with the set-up. */
+const NO_SERVICE: readonly ErrorCode[] = ["service_failed", "gateway_running", "port_taken"];
+
 /**
- * The same as `gateway install`, which may mend what is in the way. Where there can be no service (`optional`) that is a note and no
- * failure: everything else is set up. Gives the exit code.
+ * The same as `gateway install`, which may mend what is in the way. Where nobody has insisted on it (`optional`) a service that
+ * cannot be is a note and no failure: everything else is set up. Gives the exit code.
  */
 export async function installService(cli: Cli, optional: boolean): Promise<number> {
   try {
     const { result } = await runCommand(install.citty, { rawArgs: [], data: cli });
     return typeof result === "number" ? result : 0;
   } catch (cause) {
-    if (!optional || !(cause instanceof AppError) || cause.code !== "service_failed") throw cause;
+    if (!optional || !(cause instanceof AppError) || !NO_SERVICE.includes(cause.code)) throw cause;
     cli.out.note(`Not in the background: ${cause.message} ${cause.hint ?? ""}`);
     return 0;
   }

@@ -62,7 +62,10 @@ export async function runOnboard(cli: Cli, flags: Flags): Promise<number> {
   const again = `To begin again: ${cli.name}${cli.profileFlag} onboard`;
   return withPerson(cli, quiet, { hint: again }, async (asked, ask) => {
     if (flags.mode === "remote") return setUpRemote(cli, bench, flags, asked);
-    const plan = await askEverything(bench, wishes, asked, { service: !obstacle });
+    const plan = await askEverything(bench, wishes, asked, {
+      // What stands in the way for now is mended by the installation, or told by it.
+      service: !obstacle?.final,
+    });
     if (!plan) {
       cli.out.note(`Nothing was changed. ${again}`);
       return 0;
@@ -72,19 +75,19 @@ export async function runOnboard(cli: Cli, flags: Flags): Promise<number> {
     for (const line of applied.lines) cli.out.note(line);
     // From here on Ctrl-C is for the command that runs.
     ask?.close();
-    return finish(cli, bench, flags, { plan, applied, possible: !obstacle });
+    return finish(cli, bench, flags, { plan, applied, sure: !obstacle });
   });
 }
 
-type Done = { plan: Plan; applied: Applied; possible: boolean };
+type Done = { plan: Plan; applied: Applied; sure: boolean };
 
 async function finish(
   cli: Cli,
   bench: Bench,
   flags: Flags,
-  { plan, applied, possible }: Done,
+  { plan, applied, sure }: Done,
 ): Promise<number> {
-  const code = plan.daemon ? await installService(cli, !possible) : 0;
+  const code = plan.daemon ? await installService(cli, !sure || !flags["install-daemon"]) : 0;
   const looks = !flags["skip-health"];
   if (flags["non-interactive"] && looks && !plan.daemon) await expectGateway(cli);
   if (flags.json) cli.out.data(summary(bench, plan, applied, flags));

@@ -74,7 +74,7 @@ export async function runSection(
 
 async function runDaemon(cli: Cli, _: Bench, { guide }: Asked): Promise<undefined> {
   const obstacle = await serviceObstacle(cli);
-  if (obstacle) {
+  if (obstacle?.final) {
     cli.out.note(`There can be no service here: ${obstacle.message} ${obstacle.hint}`);
     return undefined;
   }

@@ -60,6 +60,8 @@ export type Machine = {
   as(user: User, command: string[]): Ran;
   /** The same with what a login session has. */
   inSession(user: User, command: string[]): Ran;
+  /** The words that start a command as `as` does, for a test that wants to start it itself: in a pseudo-terminal. */
+  words(user: User, command: string[]): string[];
   write(path: string, data: string | Uint8Array, owner?: number): Promise<void>;
   read(path: string): string;
   /** Polls until it is so; the test's own time limit ends it. */
@@ -77,16 +79,14 @@ export async function bootMachine(users: string[]): Promise<Machine> {
   let nspawn: Bun.Subprocess | undefined;
   let leader = "";
 
+  const inside = (command: string[], env: Record<string, string>): string[] => [
+    "nsenter",
+    ...["-t", leader, "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd"],
+    ...["/usr/bin/env", "-i", ...Object.entries(env).map(([k, v]) => `${k}=${v}`)],
+    ...command,
+  ];
   const enter = (command: string[], env: Record<string, string>): Ran =>
-    run(
-      [
-        "nsenter",
-        ...["-t", leader, "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd"],
-        ...["/usr/bin/env", "-i", ...Object.entries(env).map(([k, v]) => `${k}=${v}`)],
-        ...command,
-      ],
-      {},
-    );
+    run(inside(command, env), {});
   const ROOT_ENV = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
   const userEnv = ({ home, env }: User) => ({
     PATH: `${home}/.local/bin:/usr/local/bin:/usr/bin:/bin`,
@@ -94,8 +94,10 @@ export async function bootMachine(users: string[]): Promise<Machine> {
     NO_COLOR: "1",
     ...env,
   });
+  const runuser = ({ name }: User, command: string[]) =>
+    ["/usr/sbin/runuser", "-u", name, "--"].concat(command);
   const asUser = (user: User, command: string[], more: Record<string, string>) =>
-    enter(["/usr/sbin/runuser", "-u", user.name, "--", ...command], { ...userEnv(user), ...more });
+    enter(runuser(user, command), { ...userEnv(user), ...more });
 
   async function until(what: () => boolean): Promise<void> {
     while (!what()) await Bun.sleep(50);
@@ -175,6 +177,7 @@ export async function bootMachine(users: string[]): Promise<Machine> {
   return {
     run: (command, env) => enter(command, { ...ROOT_ENV, ...env }),
     as: (user, command) => asUser(user, command, {}),
+    words: (user, command) => inside(runuser(user, command), userEnv(user)),
     inSession(user, command) {
       const uid = enter(["id", "-u", user.name], ROOT_ENV).stdout.trim();
       return asUser(user, command, {
