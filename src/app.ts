@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 
 import { Conversations } from "./agent/conversation.ts";
-import { openModels } from "./agent/models.ts";
+import { openModels, readSignIns } from "./agent/models.ts";
 import { RawStream } from "./agent/raw-stream.ts";
 import { agentSettings, defaultAgentId } from "./agent/settings.ts";
 import { prepareWorkspace } from "./agent/workspace.ts";
@@ -33,6 +33,7 @@ import { runsOf } from "./gateway/runs.ts";
 import { startGateway } from "./gateway/server.ts";
 import { authFor, placeOf, restartProblem, sayStarted } from "./gateway/start.ts";
 import { Tailscale } from "./gateway/tailscale.ts";
+import { takeOverOnce } from "./legacy/start.ts";
 import { openMedia } from "./media/open.ts";
 import { type Messaging, openMessaging } from "./messaging/open.ts";
 import { Waits } from "./sessions/waits.ts";
@@ -187,6 +188,9 @@ async function open(
   const auth = await authFor(config, { ...flags, bind }, paths, log);
   if (flags.dev) await prepareDevWorkspace(config, paths);
   const store = await openStore(paths, logging, closers);
+  await takeOverOnce({ env, paths, config: good.config, store, log: logging.logger("legacy") });
+  const signIns = await readSignIns(store.kv, defaultAgentId(good.config.agents));
+  for (const { value } of signIns.profiles) logging.redact.add(value);
   const raw = openRawStream({ env, paths, flags }, logging);
   if (raw) closers.add("raw stream", () => raw.close());
   const models = openModels({
@@ -194,6 +198,7 @@ async function open(
     store,
     clock,
     log: logging.logger("models"),
+    signIns,
     ...(raw && { raw }),
   });
   const jobs = openJobs({

@@ -7,6 +7,7 @@ import type { ConfigHandle } from "../config/handle.ts";
 import { type Catalog, openCatalog } from "../providers/catalog.ts";
 import { Cooldowns, type CooldownState } from "../providers/cooldown.ts";
 import { streamWithFailover } from "../providers/failover.ts";
+import { SIGN_INS, signInsOf, type StoredSignIns } from "../providers/stored.ts";
 import type { SessionRow, Store } from "../store/store.ts";
 import { TOOLS } from "../tools/registry.ts";
 import { toolSpec } from "../tools/tool.ts";
@@ -21,6 +22,8 @@ export type ModelsDeps = {
   log: Logger;
   /** Absent: what models stream is not written down. */
   raw?: RawStream;
+  /** Sign-ins that were taken over; absent: none. */
+  signIns?: StoredSignIns;
 };
 
 export type Models = {
@@ -35,7 +38,18 @@ export type Models = {
 
 const PAUSES = "model-pauses";
 
-export function openModels({ config, store, clock, log, raw }: ModelsDeps): Models {
+/** The sign-ins of all agents, the default agent's first. Called once per start. */
+export async function readSignIns(
+  kv: Pick<Store["kv"], "get" | "keys">,
+  defaultAgent: string,
+): Promise<StoredSignIns> {
+  const agents = await kv.keys(SIGN_INS, "");
+  const first = agents.filter((id) => id === defaultAgent);
+  const others = agents.filter((id) => id !== defaultAgent);
+  return signInsOf(await Promise.all([...first, ...others].map((id) => kv.get(SIGN_INS, id))));
+}
+
+export function openModels({ config, store, clock, log, raw, signIns }: ModelsDeps): Models {
   let catalog = open();
   const cooldowns = new Cooldowns({
     clock,
@@ -53,7 +67,8 @@ export function openModels({ config, store, clock, log, raw }: ModelsDeps): Mode
     const { models, auth, agents } = config.current();
     return openCatalog({
       models,
-      auth,
+      auth: { ...auth, order: { ...auth.order, ...signIns?.order } },
+      ...(signIns && { profiles: signIns.profiles }),
       env: config.env().vars,
       log,
       clock,

@@ -106,7 +106,7 @@ function cutPoint(entries: Entry[], room: number, options: ViewOptions): number 
   let found: number | undefined;
   for (let index = entries.length - 1; index > 0; index--) {
     const { body } = entries[index]!;
-    if (body.kind === "note") continue;
+    if (body.kind === "note" || body.kind === "kept") continue;
     behind = plus(behind, weigh(modelView([body], options).flatMap((m) => m.blocks)));
     // Results alone have no view without their call; they are weighed as they are.
     if (body.kind === "message" && body.message.role === "tool")

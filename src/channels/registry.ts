@@ -25,6 +25,7 @@ export const NETWORKS = {
     menu: true,
     config: TelegramConfig,
     facts: async () => (await import("./telegram/facts.ts")).facts,
+    legacy: async () => (await import("./telegram/legacy.ts")).legacy,
     load: () => import("./telegram/index.ts"),
   },
   whatsapp: {
@@ -41,6 +42,7 @@ export const NETWORKS = {
     ownAck: true,
     config: WhatsappConfig,
     facts: async () => (await import("./whatsapp/facts.ts")).facts,
+    legacy: async () => (await import("./whatsapp/legacy.ts")).legacy,
     load: () => import("./whatsapp/index.ts"),
   },
   discord: {

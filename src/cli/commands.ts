@@ -300,6 +300,14 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "The newest messages and what became of them.",
     load: async () => (await import("./commands/message-trace.ts")).recent,
   },
+  migrate: {
+    doc: "Take over the state of OpenClaw, Moltbot or an older Clawdbot; its files stay as they are.",
+    load: async () => (await import("./moving/migrate.ts")).migrate,
+  },
+  export: {
+    doc: "Write the state in the layout of OpenClaw and older Clawdbots, to go back to them.",
+    load: async () => (await import("./moving/export.ts")).exportState,
+  },
   logs: {
     doc: "Print the gateway's log, and follow it.",
     load: async () => (await import("./commands/logs.ts")).logs,

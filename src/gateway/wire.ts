@@ -128,9 +128,9 @@ export function wireMessages(
   ];
 }
 
-/** A transcript entry as messages. `context` is for the model only; a note becomes a system line with its hint. */
+/** A transcript entry as messages. `context` is for the model only, `kept` for nobody; a note becomes a system line with its hint. */
 export function wireEntry({ seq, at, body }: Entry): WireMessage[] {
-  if (body.kind === "context") return [];
+  if (body.kind === "context" || body.kind === "kept") return [];
   const run = body.runId === undefined ? {} : { runId: body.runId };
   if (body.kind === "note") {
     const text = body.hint ? `${body.text}\n${body.hint}` : body.text;

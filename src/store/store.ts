@@ -20,6 +20,7 @@ import type {
   Trust,
   Usage,
 } from "../flow.ts";
+import type { OlderLine } from "./older-line.ts";
 
 /** One conversation thread. `sessionId` changes with every reset; the key does not. */
 export type SessionRow = {
@@ -70,9 +71,12 @@ export type EntryBody =
       choice?: ModelChoice;
       usage?: Usage;
       partial?: true;
+      was?: OlderLine;
     }
   /** Context that belongs to the user message before it and was true only then (time, changed files). */
-  | { kind: "context"; text: string; runId?: string }
+  | { kind: "context"; text: string; runId?: string; was?: OlderLine }
+  /** A line of an older system that means nothing here; it goes back with an export. */
+  | { kind: "kept"; line: Record<string, unknown> }
   /** For people, never for the model: an error, a fallback, a restart recovery. */
   | {
       kind: "note";

@@ -30,6 +30,7 @@ const RANK: Record<string, number> = {
   "src/wizard": 6.7,
   "src/gateway": 7,
   "src/service": 7,
+  "src/legacy": 7.5,
   "src/app.ts": 8,
   "src/doctor": 8,
   "src/cli": 9,

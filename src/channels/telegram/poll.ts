@@ -11,10 +11,9 @@ import type { ChannelStatus } from "../status.ts";
 import type { Client } from "./client.ts";
 import { isConflict, refusalOf, waitAfter } from "./errors.ts";
 import type { Ledger, Offered } from "./intake.ts";
+import { OFFSET } from "./offset.ts";
 import { ALLOWED_UPDATES } from "./updates.ts";
 
-/** The key of the account's state: the first update that is still to be fetched. */
-export const OFFSET = "offset";
 /** How long the platform holds a poll open, in s, and how much later it must have answered, in ms. */
 const POLL_SECONDS = 30;
 const GRACE_MS = 15_000;

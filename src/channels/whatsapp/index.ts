@@ -11,6 +11,7 @@ import { saveFile } from "./files.ts";
 import { Groups } from "./groups.ts";
 import { type Arrived, type Lookups, numberFrom } from "./inbound.ts";
 import { Intake } from "./intake.ts";
+import { keyName } from "./key-name.ts";
 import { IMPORTED, importFolder } from "./legacy.ts";
 import { Link, roundTrip } from "./link.ts";
 import { login, logout } from "./login.ts";
@@ -20,7 +21,7 @@ import { notLinked } from "./reasons.ts";
 import { Recent } from "./recent.ts";
 import { Sent } from "./sent.ts";
 import { placeOf } from "./socket.ts";
-import { keyName, storedCreds, Vault } from "./vault.ts";
+import { storedCreds, Vault } from "./vault.ts";
 
 export default channel({
   id: "whatsapp",

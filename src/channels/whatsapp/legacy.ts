@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { errnoOf } from "../../base/errors.ts";
 import type { AccountState } from "../channel.ts";
-import { keyName } from "./vault.ts";
+import type { ChannelLegacy, LegacyPlace } from "../legacy.ts";
+import { keyName } from "./key-name.ts";
 
 /** Longer names first: `sender-key-memory-x` is no `sender-key` called `memory-x`. */
 const TYPES = [
@@ -35,7 +36,7 @@ export async function importFolder(state: AccountState, dir: string): Promise<nu
   entries[IMPORTED] = true;
   for (const file of await names(dir)) {
     const name = file.slice(0, -".json".length);
-    const type = file.endsWith(".json") && TYPES.find((each) => name.startsWith(`${each}-`));
+    const type = typeOf(file);
     const value = type ? await json(join(dir, file)) : undefined;
     // The file store writes `:` as `-` and `/` as `__`; ids of sessions have neither, those of sender keys have `::`.
     if (type && value !== undefined && value !== null)
@@ -44,6 +45,9 @@ export async function importFolder(state: AccountState, dir: string): Promise<nu
   await state.put(entries);
   return Object.keys(entries).length;
 }
+
+const typeOf = (file: string): string | undefined =>
+  file.endsWith(".json") ? TYPES.find((each) => file.startsWith(`${each}-`)) : undefined;
 
 const isLink = (creds: unknown): boolean =>
   typeof creds === "object" &&
@@ -72,3 +76,62 @@ async function json(path: string): Promise<unknown> {
     throw cause;
   }
 }
+
+/** Where an account's files are: as configured, else in a folder of its own, else (the first versions) beside everything else. */
+async function folderOf({ stateDir, account, config }: LegacyPlace): Promise<string | undefined> {
+  const { authDir } = config;
+  const folders = [
+    ...(typeof authDir === "string" ? [authDir] : []),
+    join(stateDir, "credentials", CHANNEL, account),
+    ...(account === FIRST_ACCOUNT ? [join(stateDir, "credentials")] : []),
+  ];
+  for (const folder of folders)
+    if ((await json(join(folder, "creds.json"))) ?? (await json(join(folder, "creds.json.bak"))))
+      return folder;
+  return undefined;
+}
+
+const CHANNEL = "whatsapp";
+const FIRST_ACCOUNT = "default";
+
+/** As Baileys' own file store names them. */
+const fileName = (type: string, id: string): string =>
+  `${type}-${id.replaceAll("/", "__").replaceAll(":", "-")}.json`;
+
+export const legacy: ChannelLegacy = {
+  what: "the link to the phone",
+
+  async find(place) {
+    const folder = await folderOf(place);
+    if (!folder) return 0;
+    const files = await names(folder);
+    return files.filter((file) => /^creds\.json$/.test(file) || typeOf(file)).length;
+  },
+
+  async isNew(place, state) {
+    return !(await state.get(IMPORTED)) && (await folderOf(place)) !== undefined;
+  },
+
+  async take(place, state) {
+    if (await state.get(IMPORTED)) return 0;
+    const folder = await folderOf(place);
+    return folder ? importFolder(state, folder) : 0;
+  },
+
+  async give({ account }, state) {
+    const creds = await state.get<unknown>("creds");
+    if (!isLink(creds)) return {};
+    const folder = `credentials/${CHANNEL}/${account}`;
+    const files: Record<string, unknown> = { [`${folder}/creds.json`]: creds };
+    for (const key of await state.keys("key/")) {
+      const [, type, ...id] = key.split("/");
+      files[`${folder}/${fileName(type!, id.join("/"))}`] = await state.get(key);
+    }
+    return files;
+  },
+
+  oldKey(key) {
+    const [, group] = /^(?:whatsapp:|group:|whatsapp:group:)?([^:]+@g\.us)$/i.exec(key) ?? [];
+    return group && `${CHANNEL}:group:${group}`;
+  },
+};

@@ -19,13 +19,12 @@ import type { Logger } from "../../base/log.ts";
 import { background } from "../../base/task.ts";
 import { pause, systemClock } from "../../base/time.ts";
 import type { AccountState } from "../channel.ts";
+import { keyName } from "./key-name.ts";
 
 const CREDS = "creds";
-const KEY = "key/";
 /** Pause before credentials are written again that could not be, in ms. */
 const AGAIN_MS = 1000;
 
-export const keyName = (type: string, id: string): string => `${KEY}${type}/${id}`;
 /** Buffers as JSON has them; also the form of the files of older links. */
 export const encode = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, BufferJSON.replacer));

@@ -2,8 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
 import { makeStateDir, takeLock } from "../../base/state-dir.ts";
-import { openSqlite } from "../../store/sqlite/index.ts";
-import type { Store } from "../../store/store.ts";
+import { openSqlite, type SqliteStore } from "../../store/sqlite/index.ts";
 import type { Cli } from "../command.ts";
 import { type Gateway, type Wish, withGateway } from "../rpc.ts";
 
@@ -33,7 +32,7 @@ export async function eitherWay<T>(
 /** The store itself, under the lock of the state folder, so that no gateway has it open. Throws gateway_running. */
 export async function withStore<T>(
   { paths, env }: Pick<Cli, "paths" | "env">,
-  use: (store: Store) => Promise<T>,
+  use: (store: SqliteStore) => Promise<T>,
 ): Promise<T> {
   await makeStateDir(paths, env);
   const lock = takeLock(paths, crypto.randomUUID(), Date.now());

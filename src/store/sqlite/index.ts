@@ -2,6 +2,7 @@
 import type { Logger } from "../../base/log.ts";
 import { type Clock, systemClock } from "../../base/time.ts";
 import type { Store } from "../store.ts";
+import type { Takeover } from "../takeover.ts";
 import { backupDue, backupNow, makeBackup } from "./backup.ts";
 import { Units } from "./commit.ts";
 import { suspect } from "./damage.ts";
@@ -10,6 +11,7 @@ import { isDamage, storeError } from "./failure.ts";
 import { inboundCalls } from "./inbound.ts";
 import { kvCalls } from "./kv.ts";
 import { migrate, type Migration, MIGRATIONS } from "./migrations.ts";
+import { takeoverCalls } from "./older/takeover.ts";
 import { outboxCalls } from "./outbox.ts";
 import { pairingCalls } from "./pairing.ts";
 import { KEEP_MS, pruneStep } from "./prune.ts";
@@ -52,6 +54,7 @@ export type SqliteOptions = {
 };
 
 export type SqliteStore = Store & {
+  takeover: Takeover;
   /** Present when the file was damaged at open: what was done, and what is lost. */
   recovery?: Recovery;
   /**
@@ -156,6 +159,7 @@ function storeOn(
     outbox: outboxCalls(connection, units, unreadable("outbox")),
     pairing: pairingCalls(connection, units),
     kv: kvCalls(connection, units),
+    takeover: takeoverCalls(connection, units),
 
     problem: () => space?.problem(),
 

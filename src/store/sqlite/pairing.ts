@@ -11,7 +11,7 @@ const ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const CODE_LENGTH = 8;
 const MAX_TRIES = 500;
 
-type PairingRecord = {
+export type PairingRecord = {
   channel: string;
   account: string;
   sender: string;
@@ -20,9 +20,9 @@ type PairingRecord = {
   created_at: number;
   last_seen_at: number;
 };
-const COLUMNS = "channel, account, sender, code, meta, created_at, last_seen_at";
+export const PAIRING_COLUMNS = "channel, account, sender, code, meta, created_at, last_seen_at";
 
-const pairingRow = (row: PairingRecord): PairingRow => ({
+export const pairingRow = (row: PairingRecord): PairingRow => ({
   channel: row.channel,
   account: row.account,
   sender: row.sender,
@@ -73,7 +73,7 @@ export function pairingCalls(connection: Connection, units: Units): Store["pairi
       return units.write(true, () => {
         expire(at, ttlMs);
         const known = connection.get<PairingRecord>(
-          `SELECT ${COLUMNS} FROM pairing WHERE channel = ?1 AND account = ?2 AND sender = ?3`,
+          `SELECT ${PAIRING_COLUMNS} FROM pairing WHERE channel = ?1 AND account = ?2 AND sender = ?3`,
           channel,
           account,
           sender,
@@ -91,7 +91,7 @@ export function pairingCalls(connection: Connection, units: Units): Store["pairi
         );
         const code = freeCode();
         connection.run(
-          `INSERT INTO pairing (${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)`,
+          `INSERT INTO pairing (${PAIRING_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)`,
           channel,
           account,
           sender,
@@ -107,7 +107,7 @@ export function pairingCalls(connection: Connection, units: Units): Store["pairi
       return units.read(() =>
         connection
           .all<PairingRecord>(
-            `SELECT ${COLUMNS} FROM pairing WHERE created_at > ?1 AND (?2 IS NULL OR channel = ?2) ORDER BY id`,
+            `SELECT ${PAIRING_COLUMNS} FROM pairing WHERE created_at > ?1 AND (?2 IS NULL OR channel = ?2) ORDER BY id`,
             at - ttlMs,
             channel ?? null,
           )
@@ -119,7 +119,7 @@ export function pairingCalls(connection: Connection, units: Units): Store["pairi
       return units.write(true, () => {
         expire(at, ttlMs);
         const row = connection.get<PairingRecord>(
-          `SELECT ${COLUMNS} FROM pairing WHERE code = ?1 AND (?2 IS NULL OR channel = ?2)`,
+          `SELECT ${PAIRING_COLUMNS} FROM pairing WHERE code = ?1 AND (?2 IS NULL OR channel = ?2)`,
           code.trim().toUpperCase(),
           channel ?? null,
         );

@@ -3,9 +3,11 @@ import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 
 import type { AllowedRow, OutboxRow, PairingRow, SessionPage, Store } from "../store.ts";
+import type { TakeoverReads } from "../takeover.ts";
 import type { Units } from "./commit.ts";
 import type { Connection } from "./database.ts";
 import { storeError } from "./failure.ts";
+import { takeoverReads } from "./older/takeover.ts";
 import { OUTBOX_COLUMNS } from "./outbox.ts";
 import {
   type OutboxRecord,
@@ -91,6 +93,36 @@ export const peekTroubled = (path: string, limit: number): OutboxRow[] =>
       .all(limit)
       .flatMap((record) => outboxRow(record) ?? []),
   );
+
+/**
+ * All that an export writes, as it was in one moment, also while a gateway goes on writing. Undefined when there is no database yet,
+ * or it is of a version before the table of people.
+ */
+export async function peekTakeover<T>(
+  path: string,
+  use: (reads: TakeoverReads) => Promise<T>,
+): Promise<T | undefined> {
+  if (!existsSync(path)) return undefined;
+  let db: Database | undefined;
+  try {
+    const opened = (db = new Database(path, { readonly: true }));
+    opened.run("PRAGMA busy_timeout = 5000");
+    const [table] = opened.query("SELECT 1 FROM sqlite_master WHERE name = 'allowed'").all();
+    if (!table) return undefined;
+    opened.run("BEGIN");
+    const reader: Pick<Connection, "get" | "all"> = {
+      get: <Row>(sql: string, ...values: (string | number | null)[]) =>
+        (opened.query(sql).get(...values) as Row | null) ?? undefined,
+      all: <Row>(sql: string, ...values: (string | number | null)[]) =>
+        opened.query(sql).all(...values) as Row[],
+    };
+    return await use(takeoverReads(reader, { read: async (unit) => unit() }));
+  } catch (cause) {
+    throw storeError(cause, path);
+  } finally {
+    db?.close();
+  }
+}
 
 type Reads = Pick<Store["inbound"], "trace" | "recent">;
 

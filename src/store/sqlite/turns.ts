@@ -18,7 +18,9 @@ const FINAL: ReadonlySet<TurnState> = new Set<TurnState>(["done", "failed", "abo
 
 /** Without the messages of turns that were not taken (aborted while they waited): an entry names its turn by `runId`. */
 const without = (entries: NewEntry[], ids: string[]): NewEntry[] =>
-  entries.filter(({ body }) => body.runId === undefined || !ids.includes(body.runId));
+  entries.filter(
+    ({ body }) => body.kind === "kept" || body.runId === undefined || !ids.includes(body.runId),
+  );
 
 export function turnCalls(
   connection: Connection,
