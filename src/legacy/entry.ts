@@ -128,9 +128,9 @@ function usageOf(value: unknown): Usage | undefined {
 function withPatch(body: EntryBody, line: Json, at: number): EntryBody {
   if (body.kind !== "message" && body.kind !== "context") return body;
   const [made] = linesFor({ at, body }, NOWHERE);
-  const was: OlderLine = { ...patchFor(rest(made!), rest(line)) };
-  if (isRecord(line["message"]) && isRecord(made!["message"]))
-    Object.assign(was, messagePatch(made!["message"], line["message"]));
+  const [ours, theirs] = [made!["message"], line["message"]];
+  if (!isRecord(ours) || !isRecord(theirs)) return { ...body, was: { ...patchFor(made!, line) } };
+  const was: OlderLine = { ...patchFor(rest(made!), rest(line)), ...messagePatch(ours, theirs) };
   return { ...body, was };
 }
 
@@ -180,9 +180,9 @@ export function linesOf(entry: NewEntry, chain: Chain): Json[] {
   if (was?.derived) return [];
   if (!was) return linesFor(entry, chain);
   const [made] = linesFor(entry, NOWHERE);
-  const line = patched(rest(made!), was);
-  if (!isRecord(made!["message"])) return [line];
-  return [{ ...line, message: patchedMessage(made!["message"], was) }];
+  const { message } = made!;
+  if (!isRecord(message)) return [patched(made!, was)];
+  return [{ ...patched(rest(made!), was), message: patchedMessage(message, was) }];
 }
 
 function linesFor({ at, body }: NewEntry, chain: Chain): Json[] {

@@ -11,7 +11,7 @@ import { SIGN_INS, signInsOf } from "../providers/stored.ts";
 import { accountState } from "../store/account-state.ts";
 import type { SqliteStore as Store } from "../store/sqlite/index.ts";
 import { takeConversations } from "./conversations.ts";
-import { deviceMark, DEVICES, readDevices } from "./devices.ts";
+import { deviceMark, DEVICES, type OlderDevice, readDevices } from "./devices.ts";
 import { isRecord, type Json } from "./diff.ts";
 import { DEFAULT_ACCOUNT, type KnownNetworks } from "./networks.ts";
 import { namesMark, readPeople } from "./people.ts";
@@ -156,17 +156,23 @@ async function takePeople(state: OlderState, store: Store, deps: TakeDeps): Prom
   ];
 }
 
+const markOf = ({ record }: OlderDevice): string => deviceMark(record.deviceId);
+
 async function takeDevices({ tree }: OlderState, store: Store): Promise<Row[]> {
   const older = await readDevices(tree);
   if (older.length === 0) return [];
   const { scope, key } = DEVICES;
   const all = (await store.kv.get<Record<string, DeviceRecord>>(scope, key)) ?? {};
-  const fresh = older.filter(({ record }) => !Object.hasOwn(all, record.deviceId));
-  for (const each of fresh) {
-    await store.takeover.remember(deviceMark(each.record.deviceId), each);
-    all[each.record.deviceId] = each.record;
-  }
+  const fresh: OlderDevice[] = [];
+  for (const each of older)
+    if (!Object.hasOwn(all, each.record.deviceId) && !(await store.takeover.mark(markOf(each))))
+      fresh.push(each);
+  for (const each of fresh) all[each.record.deviceId] = each.record;
   if (fresh.length > 0) await store.kv.put(scope, { [key]: all });
+  // After the list: a device that was removed here since does not come back, and none is lost between the two.
+  for (const each of older)
+    if (!(await store.takeover.mark(markOf(each))))
+      await store.takeover.remember(markOf(each), each);
   return [
     {
       what: "approved devices",

@@ -58,7 +58,7 @@ export interface Takeover extends TakeoverReads {
   length(sessionId: string): Promise<number | undefined>;
   /** Takes a session over, unless the one that is here has been used. The transcript must be there already. */
   session(older: OlderSession): Promise<SessionOutcome>;
-  /** Lets people in, and lets others wait with the codes that they were told. Gives how many of each are new. */
+  /** Lets people in, each once, and lets others wait with the codes that they were told. Gives how many of each are new. */
   admit(
     allowed: AllowedRow[],
     waiting: PairingRow[],

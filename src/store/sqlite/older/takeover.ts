@@ -142,7 +142,11 @@ export const takeoverCalls = (connection: Connection, units: Units): Takeover =>
   admit(allowed, waiting) {
     return units.write(true, () => {
       const added = { allowed: 0, waiting: 0 };
-      for (const { channel, account, sender, addedAt } of allowed)
+      for (const { channel, account, sender, addedAt } of allowed) {
+        const mark = `person/${channel}/${account}/${sender}`;
+        // Whoever was turned away here since does not come back.
+        if (valueOf(connection, TAKEOVER, mark) !== undefined) continue;
+        putValues(connection, TAKEOVER, { [mark]: addedAt });
         added.allowed += connection.run(
           "INSERT OR IGNORE INTO allowed (channel, account, sender, added_at) VALUES (?1, ?2, ?3, ?4)",
           channel,
@@ -150,6 +154,7 @@ export const takeoverCalls = (connection: Connection, units: Units): Takeover =>
           sender,
           addedAt,
         );
+      }
       for (const row of waiting)
         added.waiting += connection.run(
           `INSERT OR IGNORE INTO pairing (${PAIRING_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
