@@ -110,6 +110,7 @@ try {
     "test/flow",
     "test/channels",
     "test/compat",
+    "test/migrate",
     "test/deploy/checklist.test.ts",
     "test/deploy/guides/blocks.test.ts",
   ];

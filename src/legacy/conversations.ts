@@ -141,7 +141,11 @@ function ownersOf(state: OlderState, networks: KnownNetworks): Map<string, Sessi
     if (other && (other.at > at || (other.at === at && (other.exact || !mine.exact)))) continue;
     best.set(canonical, mine);
   }
-  return new Map([...best].map(([key, { conversation }]) => [conversation, key as SessionKey]));
+  const owners = new Map<string, SessionKey>();
+  // Two sessions with one conversation: the one that was used last has it.
+  const byAge = [...best].sort(([, a], [, b]) => a.at - b.at);
+  for (const [key, { conversation }] of byAge) owners.set(conversation, key as SessionKey);
+  return owners;
 }
 
 /** A conversation that no session points at: one from before a reset. */

@@ -91,7 +91,7 @@ test("whatever a line holds, it is kept", () => {
 /** Changes one value somewhere in a line. */
 function broken(line: Json, random: () => number): Json {
   const copy = JSON.parse(JSON.stringify(line)) as Json;
-  const VALUES = [null, 7, "x", [], {}, true, "", -1];
+  const VALUES = [null, 7, "x", [], {}, true, "", -1, 1e300, -1e300, 0.5];
   let place: Json = copy;
   for (;;) {
     const keys = Object.keys(place);

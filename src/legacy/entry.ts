@@ -5,7 +5,7 @@
 import type { Block, Message, Usage } from "../flow.ts";
 import type { OlderLine } from "../store/older-line.ts";
 import type { EntryBody, NewEntry } from "../store/store.ts";
-import { isRecord, type Json, numberIn, patched, patchFor, textIn } from "./diff.ts";
+import { isRecord, type Json, momentIn, numberIn, patched, patchFor, textIn } from "./diff.ts";
 
 /** Marks what this program puts into a transcript for itself, so that a later import knows it. */
 const OWN = "clawdbot";
@@ -19,10 +19,9 @@ const NOWHERE: Chain = { id: "", parentId: null };
 /** When the line was written, epoch ms; `otherwise` where it does not say so. */
 export function timeOf(line: Json, otherwise: number): number {
   const said = textIn(line["timestamp"]);
-  const parsed = said === undefined ? numberIn(line["timestamp"]) : Date.parse(said);
-  if (parsed !== undefined && Number.isFinite(parsed)) return parsed;
+  const parsed = momentIn(said === undefined ? line["timestamp"] : Date.parse(said));
   const { message } = line;
-  return (isRecord(message) ? numberIn(message["timestamp"]) : undefined) ?? otherwise;
+  return parsed ?? (isRecord(message) ? momentIn(message["timestamp"]) : undefined) ?? otherwise;
 }
 
 /**
@@ -55,7 +54,7 @@ function contextOf(content: unknown): EntryBody | undefined {
 }
 
 function saidOf(message: Json, before: number): EntryBody | undefined {
-  const at = numberIn(message["timestamp"]) ?? before;
+  const at = momentIn(message["timestamp"]) ?? before;
   const { role } = message;
   if (role === "toolResult") return resultOf(message, at);
   if (role === "custom" || role === "hookMessage") return contextOf(message["content"]);

@@ -1,6 +1,6 @@
 /** Strangers who wait and people who were let in, from the files of an older installation and back into them. */
 import type { AllowedRow, PairingRow } from "../store/store.ts";
-import { isRecord, type Json, numberIn, textIn } from "./diff.ts";
+import { isRecord, type Json, momentIn, textIn } from "./diff.ts";
 import type { Tree } from "./files.ts";
 import type { KnownNetworks } from "./networks.ts";
 import type { Told } from "./report.ts";
@@ -119,10 +119,8 @@ function takeWaiting(people: People, { channel, account, file, networks, now }: 
 }
 
 /** ISO text or epoch ms. */
-function momentOf(value: unknown): number | undefined {
-  const at = typeof value === "string" ? Date.parse(value) : numberIn(value);
-  return at !== undefined && Number.isFinite(at) ? at : undefined;
-}
+const momentOf = (value: unknown): number | undefined =>
+  momentIn(typeof value === "string" ? Date.parse(value) : value);
 
 /** The files of old, by their names in the state folder. */
 export function peopleFiles(

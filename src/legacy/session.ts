@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Address, SessionKey, Thinking } from "../flow.ts";
 import { canonicalKey, kindOfKey, parseKey } from "../protocol/session-key.ts";
 import type { SessionRow, SessionSettings } from "../store/store.ts";
-import { isRecord, type Json, numberIn, textIn } from "./diff.ts";
+import { isRecord, type Json, momentIn, numberIn, textIn } from "./diff.ts";
 
 /** What is known of the networks: how they write where something goes, and what they called their sessions long ago. */
 export type Networks = {
@@ -108,10 +108,11 @@ export function rowOf(
 }
 
 const time = (value: unknown): number | undefined => {
-  const at = numberIn(value);
-  return at === undefined || at < 0 ? undefined : Math.floor(at);
+  const at = momentIn(value);
+  return at === undefined || at < 0 ? undefined : at;
 };
-const count = (value: unknown): number => Math.max(0, Math.floor(numberIn(value) ?? 0));
+const count = (value: unknown): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.floor(numberIn(value) ?? 0)));
 
 function chatOf(record: Json, key: string): SessionRow["chat"] {
   const type = record["chatType"];

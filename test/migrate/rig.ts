@@ -70,7 +70,7 @@ export function filesIn(dir: string): string[] {
 
 /** Bytes, mode and times of every file and folder: what must not change. */
 export function printOf(dir: string): Record<string, string> {
-  const names = ["", ...(readdirSync(dir, { recursive: true }) as string[])].sort();
+  const names = ["", ...below(dir)].sort();
   return Object.fromEntries(
     names.map((name) => {
       const path = join(dir, name);
@@ -84,6 +84,13 @@ export function printOf(dir: string): Record<string, string> {
     }),
   );
 }
+
+/** Names of all that is in a folder, links not followed. */
+const below = (dir: string, folder = ""): string[] =>
+  readdirSync(join(dir, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(folder, entry.name);
+    return entry.isDirectory() ? [name, ...below(dir, name)] : [name];
+  });
 
 export type House = { env: Env; paths: Paths; home: string };
 
@@ -142,7 +149,7 @@ type Dump = Record<string, Record<string, unknown>[]>;
 /** Everything that a takeover brings, without row numbers and without the moment of it. */
 export function dump({ paths }: House): Dump {
   const db = new Database(paths.databasePath, { readonly: true });
-  const all = (sql: string) => db.query<Record<string, unknown>, []>(sql).all();
+  const all = (sql: string) => db.query<Record<string, unknown>, []>(sql).all().map(withValues);
   const found = {
     sessions: all("SELECT * FROM sessions ORDER BY key"),
     transcripts: all("SELECT * FROM transcripts ORDER BY session_id"),
@@ -159,6 +166,15 @@ export function dump({ paths }: House): Dump {
   found.kv = found.kv.filter((row) => !/^(?:done$|person\/)/.test(String(row["key"])));
   return found;
 }
+
+/** The order of keys in a JSON text means nothing. */
+const withValues = (row: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(row).map(([key, value]) => {
+      const isJson = /^(?:body|settings|route|value)$/.test(key) && typeof value === "string";
+      return [key, isJson ? (JSON.parse(value) as unknown) : value];
+    }),
+  );
 
 export const jsonl = (path: string): Record<string, unknown>[] =>
   readFileSync(path, "utf8")
