@@ -188,7 +188,8 @@ async function open(
   const auth = await authFor(config, { ...flags, bind }, paths, log);
   if (flags.dev) await prepareDevWorkspace(config, paths);
   const store = await openStore(paths, logging, closers);
-  await takeOverOnce({ env, paths, config: good.config, store, log: logging.logger("legacy") });
+  const older = { env, paths, config: good.config, store, log: logging.logger("legacy") };
+  const foreignUntil = await takeOverOnce(older);
   const signIns = await readSignIns(store.kv, defaultAgentId(good.config.agents));
   for (const { value } of signIns.profiles) logging.redact.add(value);
   const raw = openRawStream({ env, paths, flags }, logging);
@@ -213,7 +214,8 @@ async function open(
 
   const bus = new Bus<GatewayEvents>();
   const waits = new Waits(store, clock);
-  const media = openMedia({ paths, denied: [paths.stateDir, paths.configPath], clock, log });
+  const denied = [paths.stateDir, paths.configPath];
+  const media = openMedia({ paths, denied, foreignUntil, clock, log });
   closers.add("media", () => media.close());
   const conversations = new Conversations({
     store,

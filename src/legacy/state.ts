@@ -29,15 +29,16 @@ export type OlderState = {
   databases: OlderDatabases | undefined;
 };
 
-/** Folders and files by which an older state folder is known, besides its config. */
+/** By what an older state folder is known. Not by what a takeover copies, or ours would look like one after it. */
 const SIGNS = [
-  "agents",
   "sessions/sessions.json",
-  "credentials",
+  "agent/auth-profiles.json",
   "devices/paired.json",
-  "cron/jobs.json",
   "state/openclaw.sqlite",
+  "credentials/creds.json",
+  ...NETWORK_IDS.map((id) => `credentials/${id}`),
 ];
+const AGENT_SIGNS = ["sessions", "agent/auth-profiles.json", "agent/openclaw-agent.sqlite"];
 
 /** What no part of this version reads, file by file. */
 const UNUSED = [
@@ -59,11 +60,13 @@ const UNUSED_FOLDERS = ["skills", "hooks", "extensions", "tools", "memory", "san
 /** Whether a folder holds something to take over. Looks at a few names only: called at every start until it was done once. */
 export async function looksOld(tree: Tree): Promise<boolean> {
   const agents = await tree.names("agents");
-  for (const agent of agents)
-    if ((await tree.has(`agents/${agent}/sessions`)) || (await tree.has(`agents/${agent}/agent`)))
-      return true;
-  for (const sign of SIGNS.slice(1)) if (await tree.has(sign)) return true;
-  return false;
+  const signs = [
+    ...SIGNS,
+    ...agents.flatMap((agent) => AGENT_SIGNS.map((sign) => `agents/${agent}/${sign}`)),
+  ];
+  for (const sign of signs) if (await tree.has(sign)) return true;
+  const credentials = await tree.names("credentials");
+  return credentials.some((name) => /-(?:allowFrom|pairing)\.json$/.test(name));
 }
 
 /** @param scratch a folder of ours for copies of databases; undefined: they are only counted as there */

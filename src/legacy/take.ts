@@ -21,6 +21,8 @@ import type { OlderState } from "./state.ts";
 
 /** Name of the mark that says that the state folder was looked through. */
 export const DONE = "done";
+/** When, epoch ms, and of which folder; null when there was nothing. */
+export type Done = { at: number; from: string | null };
 
 export type TakeDeps = {
   env: Env;
@@ -46,15 +48,24 @@ export async function takeOver(state: OlderState, store: Store, deps: TakeDeps):
   rows.push(...(await takeDevices(state, store)));
   rows.push(...(await takeConversations(state, store, deps)));
   rows.push(...(await takeAccounts(state, store, deps)));
-  await store.takeover.remember(DONE, { at: deps.now, from: state.tree.dir });
+  await rememberDone(store, { at: deps.now, from: state.tree.dir }, deps.paths.stateDir);
   return rows;
+}
+
+/** Our own folder once and for all: the moment of the first time is until when its files were not ours. */
+async function rememberDone(store: Store, done: Done, stateDir: string): Promise<void> {
+  const before = await store.takeover.mark<Done>(DONE);
+  const own = (from: string | null | undefined) =>
+    typeof from === "string" && realPathOf(from) === realPathOf(stateDir);
+  if (!own(before?.from)) await store.takeover.remember(DONE, done);
 }
 
 async function takeSettings(state: OlderState, deps: TakeDeps): Promise<Row[]> {
   const { tree } = state;
   const { paths, told } = deps;
   const rows: Row[] = [];
-  const config = await takeConfig(tree, deps.loaded, paths, told);
+  // In Nix mode the config is made elsewhere.
+  const config = deps.env.nixMode ? undefined : await takeConfig(tree, deps.loaded, paths, told);
   if (state.config)
     rows.push({
       what: "config",

@@ -26,12 +26,14 @@ export function openMedia(deps: {
   paths: Pick<Paths, "stateDir">;
   /** Files and folders that are never sent. */
   denied: readonly string[];
+  /** When the folder was taken over from an older system, epoch ms; its files stay. */
+  foreignUntil?: number;
   clock: Clock;
   log: Logger;
 }): Media {
   const { clock } = deps;
   const log = deps.log.child("media");
-  const store = new MediaStore(join(deps.paths.stateDir, "media"));
+  const store = new MediaStore(join(deps.paths.stateDir, "media"), undefined, deps.foreignUntil);
   const pictures = new Pictures();
   const closing = new AbortController();
   const clean = async () => {

@@ -38,6 +38,8 @@ export class MediaStore {
     /** Absolute; made when it is needed. */
     private readonly root: string,
     private readonly budget = INBOUND_BYTES,
+    /** Files from before this moment (epoch ms) are an older system's, and never removed. */
+    private readonly foreignUntil = 0,
   ) {}
 
   /**
@@ -117,7 +119,8 @@ export class MediaStore {
     for (const name of await namesIn(dir)) {
       const path = join(dir, name);
       const at = await statOf(path);
-      if (at?.isFile()) found.push({ path, size: at.size, at: at.mtimeMs });
+      if (at?.isFile() && at.mtimeMs >= this.foreignUntil)
+        found.push({ path, size: at.size, at: at.mtimeMs });
     }
     return found;
   }

@@ -148,6 +148,21 @@ describe("the media store", () => {
     expect(readdirSync(join(dir.path, "outbound"))).toEqual([]);
   });
 
+  test("what an older system left in the same folder is never removed, and takes no room from ours", async () => {
+    using dir = folder();
+    const takenOver = Date.now() - 60_000;
+    const store = new MediaStore(dir.path, 2_500, takenOver);
+    const ours = (await store.save("inbound", new Uint8Array(2_000), { maxBytes: 9_999 })).file!;
+    const theirs = join(dir.path, "inbound/photo---0.jpg");
+    writeFileSync(theirs, new Uint8Array(9_000));
+    utimesSync(theirs, new Date(takenOver - 1), new Date(takenOver - 1));
+    await store.clean();
+    expect(existsSync(join(dir.path, ours))).toBe(true);
+    await store.clean(Date.now() + 30 * 86_400_000);
+    expect(existsSync(theirs)).toBe(true);
+    expect(existsSync(join(dir.path, ours))).toBe(false);
+  });
+
   test("keeps within its room by itself when much arrives", async () => {
     using dir = folder();
     const store = new MediaStore(dir.path, 10_000);
