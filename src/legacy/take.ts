@@ -146,11 +146,11 @@ function sayUnusable(state: OlderState, usable: number, told: Told): void {
     });
 }
 
-/** What is new over there comes; what was changed here stays. */
+/** A sign-in that was renewed over there replaces the older one; none goes away because it is gone there. */
 function mergeSignIns(there: Json, file: Json): Json {
   const ours = isRecord(there["profiles"]) ? there["profiles"] : {};
   const theirs = isRecord(file["profiles"]) ? file["profiles"] : {};
-  return { ...file, ...there, profiles: { ...theirs, ...ours } };
+  return { ...there, ...file, profiles: { ...ours, ...theirs } };
 }
 
 async function takePeople(state: OlderState, store: Store, deps: TakeDeps): Promise<Row[]> {

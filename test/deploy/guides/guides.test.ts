@@ -116,6 +116,14 @@ test("moving-over: a copy is made, and an older home is looked at without a chan
   const said = await type(scriptOf("moving-over", "look"), home);
   expect(said).toContain("nonsense");
   expect(await Bun.file(join(home.state, "clawdbot.json")).text()).toBe(config);
+  mkdirSync(join(home.state, "agents/main/sessions"), { recursive: true });
+  const line = '{"type":"message","message":{"role":"user","content":"from before"}}';
+  writeFileSync(join(home.state, "agents/main/sessions/one.jsonl"), line);
+  const taken = await type(scriptOf("moving-over", "take-over"), home);
+  expect(taken).toContain("conversations");
+  const back = join(home.dir, "clawdbot-export/agents/main/sessions/one.jsonl");
+  expect(await Bun.file(back).text()).toContain("from before");
+  expect(await Bun.file(join(home.state, "clawdbot.json")).text()).toBe(config);
 });
 
 test("updating: doctor, restart and health after an update, with a gateway in a terminal", async () => {
