@@ -205,7 +205,8 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-const alive = (pid: number): boolean => {
+/** Whether there is a process of this number, of whatever user. */
+export const alive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;

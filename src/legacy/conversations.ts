@@ -1,4 +1,5 @@
 /** All conversations of an older state and the sessions that point at them, into the store. Called by take.ts. */
+import { AppError, errnoOf } from "../base/errors.ts";
 import type { SessionKey } from "../flow.ts";
 import { canonicalKey } from "../protocol/session-key.ts";
 import type { SqliteStore as Store } from "../store/sqlite/index.ts";
@@ -6,7 +7,7 @@ import type { KnownNetworks } from "./networks.ts";
 import { counted, type Row, type Told } from "./report.ts";
 import { cleanRecord, keyOfRecord, rowOf } from "./session.ts";
 import { type OlderState, type OlderTranscript, sessionIdIn } from "./state.ts";
-import { takeTranscript, type TranscriptMark, transcriptMark } from "./transcript.ts";
+import { type Outcome, takeTranscript, type TranscriptMark, transcriptMark } from "./transcript.ts";
 
 export type ConversationDeps = {
   networks: KnownNetworks;
@@ -35,11 +36,9 @@ export async function takeConversations(
     const key = owner ?? (remembered?.key as SessionKey | undefined) ?? earlierKey(older);
     const row = { sessionId: id, key, agentId, createdAt: deps.now };
     const progress = (bytes: number) => deps.progress((done += bytes), all);
-    const { how, mark } = await takeTranscript(source, row, {
-      store: store.takeover,
-      told,
-      progress,
-    });
+    const taken = await tryTranscript(source, row, { store: store.takeover, told, progress });
+    if (!taken) continue;
+    const { how, mark } = taken;
     if (mark) marks.set(`${agentId}/${sessionId}`, mark);
     if (how === "same") tally.same += 1;
     else if (how === "kept") {
@@ -82,6 +81,25 @@ export async function takeConversations(
     if (outcome === "kept") tally.busy += 1;
   }
   return conversationRows(tally, marks);
+}
+
+/** Undefined, and told, when the source cannot be read to its end: it went away, or its disk or database is damaged. */
+async function tryTranscript(
+  ...[source, row, deps]: Parameters<typeof takeTranscript>
+): Promise<Outcome | undefined> {
+  try {
+    return await takeTranscript(source, row, deps);
+  } catch (cause) {
+    const code = errnoOf(cause);
+    // What the store throws is an AppError, and ends it.
+    if (cause instanceof AppError || code === undefined) throw cause;
+    deps.told.problem({
+      path: source.name,
+      text: `it cannot be read to its end (${code})`,
+      hint: "Run it again when that is mended: it goes on there.",
+    });
+    return undefined;
+  }
 }
 
 const saidIn = (mark: TranscriptMark | undefined) => ({

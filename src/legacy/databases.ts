@@ -4,10 +4,11 @@
  * the others are named with their number of rows, and nothing is guessed.
  */
 import { Database } from "bun:sqlite";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { errnoOf } from "../base/errors.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { alive } from "../base/fs.ts";
 import { isRecord, type Json, textIn } from "./diff.ts";
 import type { Tree } from "./files.ts";
 import type { Line, Lines } from "./lines.ts";
@@ -44,26 +45,50 @@ export async function openDatabases(
   for (const each of names) if (await tree.has(each.name)) there.push(each);
   if (there.length === 0) return undefined;
   if (scratch === undefined) return undefined;
-  const copies = await mkdtemp(join(scratch, "takeover-"));
+  await removeLeft(scratch);
+  const copies = await mkdtemp(join(scratch, `${COPIES}${process.pid}-`));
   const opened: Opened[] = [];
   for (const [i, { name, folder }] of there.entries()) {
     const db = await openCopy(tree, name, join(copies, `${i}.sqlite`), told);
     if (db) opened.push({ name, folder, db, tables: tablesOf(db), read: new Set() });
   }
+  const from = <T>(folder: string, read: (each: Opened) => T[]): T[] =>
+    opened.filter((each) => each.folder === folder).flatMap((each) => tried(each, read, told));
   return {
-    transcripts: (folder) => opened.filter((each) => each.folder === folder).flatMap(transcriptsOf),
-    records: (folder) => opened.filter((each) => each.folder === folder).flatMap(recordsOf),
-    signIns(folder) {
-      const own = opened.find((each) => each.folder === folder);
-      const shared = opened.find((each) => each.folder === "");
-      return (own && agentSignIns(own)) ?? (shared && sharedSignIns(shared));
-    },
-    unread: () => opened.flatMap(unreadOf),
+    transcripts: (folder) => from(folder, transcriptsOf),
+    records: (folder) => from(folder, recordsOf),
+    signIns: (folder) => from(folder, agentSignIns)[0] ?? from("", sharedSignIns)[0],
+    unread: () => opened.flatMap((each) => tried(each, unreadOf, told)),
     async close() {
       for (const { db } of opened) db.close();
       await rm(copies, { recursive: true, force: true });
     },
   };
+}
+
+/** A page of it may be damaged; then the other databases, and the files, are read all the same. */
+function tried<T>(opened: Opened, read: (opened: Opened) => T[], told: Told): T[] {
+  try {
+    return read(opened);
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code === undefined) throw cause;
+    told.problem({ path: opened.name, text: `the database is damaged (${code})` });
+    return [];
+  }
+}
+
+/** Folders of copies are called so, and then by the process. */
+const COPIES = "clawdbot-takeover-";
+
+/** Copies of a takeover that was killed; secrets are in them. */
+async function removeLeft(scratch: string): Promise<void> {
+  for (const name of await readdir(scratch)) {
+    const [, pid] = /^clawdbot-takeover-(\d+)-/.exec(name) ?? [];
+    const path = join(scratch, name);
+    if (!pid || alive(Number(pid)) || (await lstat(path)).uid !== process.getuid?.()) continue;
+    await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** With what is not in the main file yet. */
@@ -85,7 +110,12 @@ async function openCopy(
     return db;
   } catch (cause) {
     const code = errnoOf(cause);
-    if (code === "ENOSPC" || code === "EDQUOT" || code === undefined) throw cause;
+    if (code === undefined) throw cause;
+    if (code === "ENOSPC" || code === "EDQUOT")
+      throw new AppError("disk_full", `There is no room for a copy of ${name}.`, {
+        cause,
+        hint: "It is read from a copy in the folder for temporary files: set TMPDIR to one with room.",
+      });
     told.problem({ path: name, text: `the database cannot be read (${code})` });
     return undefined;
   }
@@ -94,7 +124,8 @@ async function openCopy(
 const tablesOf = (db: Database): Table[] =>
   db
     .query<{ name: string }, []>(
-      "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+      // Virtual ones need code that is not here; they are indexes over the others.
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name",
     )
     .all()
     .map(({ name }) => ({
@@ -183,31 +214,30 @@ function recordsOf(opened: Opened): { key: string; record: Json }[] {
 }
 
 /** The whole store is one JSON text in a row; a second one has state of the run time, without secrets. */
-function agentSignIns(opened: Opened): Json | undefined {
+function agentSignIns(opened: Opened): Json[] {
   const table = opened.tables.find(({ name }) => name === "auth_profile_store");
   const column = table?.columns.find((name) => /_json$/.test(name));
-  if (!table || !column) return undefined;
+  if (!table || !column) return [];
   for (const row of opened.db.query<Json, []>(`SELECT * FROM ${table.name}`).all()) {
     const value = jsonIn(textIn(row[column]) ?? "");
     if (!isRecord(value) || !isRecord(value["profiles"])) continue;
     opened.read.add(table.name);
-    return value;
+    return [value];
   }
-  return undefined;
+  return [];
 }
 
-function sharedSignIns(opened: Opened): Json | undefined {
+function sharedSignIns(opened: Opened): Json[] {
   const table = "config_machine_state";
   const found = opened.tables.find(({ name }) => name === table);
-  if (!found?.columns.includes("state_key") || !found.columns.includes("value_json"))
-    return undefined;
+  if (!found?.columns.includes("state_key") || !found.columns.includes("value_json")) return [];
   const row = opened.db
     .query<{ value: string }, []>(
       `SELECT value_json AS value FROM ${table} WHERE state_key = 'authProfiles.store'`,
     )
     .get();
   const value = jsonIn(row?.value ?? "");
-  return isRecord(value) && isRecord(value["profiles"]) ? value : undefined;
+  return isRecord(value) && isRecord(value["profiles"]) ? [value] : [];
 }
 
 const unreadOf = ({ name, db, tables, read }: Opened) =>

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { CONFIG_NAMES, NAMES, STATE_DIRS } from "../base/brand.ts";
 import { errnoOf } from "../base/errors.ts";
-import { realPathOf } from "../base/fs.ts";
+import { alive, realPathOf } from "../base/fs.ts";
 import type { Paths } from "../base/paths.ts";
 import { isRecord } from "./diff.ts";
 import { Tree } from "./files.ts";
@@ -41,7 +41,7 @@ export async function olderGateway(tree: Tree): Promise<number | undefined> {
       if (!isRecord(lock) || typeof lock["pid"] !== "number") continue;
       const config = typeof lock["configPath"] === "string" ? lock["configPath"] : "";
       const same = configs.has(config) || configs.has(realPathOf(config));
-      if (same && runs(lock["pid"])) return lock["pid"];
+      if (same && lock["pid"] > 0 && alive(lock["pid"])) return lock["pid"];
     }
   }
   return undefined;
@@ -62,14 +62,5 @@ async function jsonOf(path: string): Promise<unknown> {
   } catch (cause) {
     if (!(cause instanceof SyntaxError) && errnoOf(cause) === undefined) throw cause;
     return undefined;
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return pid > 0;
-  } catch (cause) {
-    return errnoOf(cause) === "EPERM";
   }
 }

@@ -4,6 +4,7 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -170,6 +171,22 @@ test("a database that is none, and one of another shape, are named and not guess
     "state/openclaw.sqlite: the database cannot be read",
   );
   expect(JSON.stringify(dump(at))).toContain("Kept in a database.");
+});
+
+test("a database with a damaged page gives what can be read, and the rest comes over", async () => {
+  const from = layOut("later", join(scratch(), "old"));
+  const path = join(from, "agents/main/agent/openclaw-agent.sqlite");
+  const bytes = readFileSync(path);
+  // Every page but the first, which lists the tables.
+  bytes.fill(0xff, 4096);
+  writeFileSync(path, bytes);
+  const at = house();
+  const { told } = await take(at, from);
+  expect(told.problems.map(lineOfProblem).join("\n")).toContain(
+    "openclaw-agent.sqlite: the database is damaged",
+  );
+  // The sign-ins of all agents are in the other one.
+  expect(JSON.stringify(dump(at))).toContain("sk-shared-example");
 });
 
 test("secrets of people stay out of what is told", async () => {
