@@ -1,4 +1,5 @@
 /** Older state in any condition: broken, huge, cut, linked, unreadable. It is told with path and line, and the rest comes over. */
+import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -161,6 +163,7 @@ test.skipIf(process.getuid?.() === 0)("what may not be read is told", async () =
 
 test("a database that is none, and one of another shape, are named and not guessed at", async () => {
   const from = layOut("later", join(scratch(), "old"));
+  rmSync(join(from, "state/openclaw.sqlite-wal"));
   writeFileSync(
     join(from, "state/openclaw.sqlite"),
     "this is no database, only a text that is long",
@@ -173,9 +176,38 @@ test("a database that is none, and one of another shape, are named and not guess
   expect(JSON.stringify(dump(at))).toContain("Kept in a database.");
 });
 
+test("a file that goes away or is cut meanwhile is told, and comes with the next run", async () => {
+  const from = layOut("2026.1.30", join(scratch(), "old"));
+  const at = house();
+  const [file, other] = [join(from, FILE), join(from, "elsewhere")];
+  const { told } = await take(at, from, (store) => {
+    renameSync(file, other);
+    return store;
+  });
+  expect(told.problems.map(lineOfProblem).join("\n")).toContain(
+    `${FILE}: it cannot be read to its end (ENOENT)`,
+  );
+  expect(JSON.stringify(dump(at))).toContain("Work starts.");
+  renameSync(other, file);
+  const size = statSync(file).size;
+  await take(at, from, (store) => {
+    copyFileSync(file, other);
+    truncateSync(file, size - 30);
+    return store;
+  });
+  renameSync(other, file);
+  await take(at, from);
+  const text = JSON.stringify(dump(at).entries);
+  expect(text.match(/The code word is heron\./g)?.length).toBe(1);
+  expect(text).toContain("A detour about herons.");
+});
+
 test("a database with a damaged page gives what can be read, and the rest comes over", async () => {
   const from = layOut("later", join(scratch(), "old"));
   const path = join(from, "agents/main/agent/openclaw-agent.sqlite");
+  const db = new Database(path);
+  db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  db.close();
   const bytes = readFileSync(path);
   // Every page but the first, which lists the tables.
   bytes.fill(0xff, 4096);

@@ -1,6 +1,7 @@
 /** Older state folders laid out for a test, and what is in the database after a takeover, in a form that can be compared. */
 import { Database } from "bun:sqlite";
 import {
+  copyFileSync,
   cpSync,
   lstatSync,
   mkdirSync,
@@ -51,9 +52,14 @@ export function layOut(fixture: Fixture, dir: string): string {
   for (const path of filesIn(dir)) {
     if (path.endsWith("env.txt")) renameSync(join(dir, path), join(dir, ".env"));
     if (path.endsWith(".sqlite.sql")) {
-      const db = new Database(join(dir, path.slice(0, -".sql".length)));
+      // As a program that was killed leaves it: all rows are still in the log beside the database.
+      const live = join(scratch(), "live.sqlite");
+      const db = new Database(live);
       db.run("PRAGMA journal_mode = WAL");
+      db.run("PRAGMA wal_autocheckpoint = 0");
       db.run(readFileSync(join(dir, path), "utf8"));
+      const target = join(dir, path.slice(0, -".sql".length));
+      for (const suffix of ["", "-wal"]) copyFileSync(live + suffix, target + suffix);
       db.close();
       rmSync(join(dir, path));
     }
