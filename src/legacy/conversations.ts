@@ -188,7 +188,17 @@ async function emptyTranscript(
   { id, key, agentId, at }: { id: string; key: SessionKey; agentId: string; at: number },
 ): Promise<void> {
   if ((await store.takeover.length(id)) !== undefined) return;
-  const value = { of: "none", agentId, key, line: 0, seq: 0, done: true, contextFrom: 1 };
+  const value = {
+    of: "none",
+    agentId,
+    key,
+    line: 0,
+    seq: 0,
+    done: true,
+    contextFrom: 1,
+    chars: 0,
+    next: { seq: 1, at: 0 },
+  };
   await store.takeover.append({ sessionId: id, key, agentId, createdAt: at }, [], {
     ...{ fresh: true, seq: 0, mark: transcriptMark(id) },
     value: { ...value, kept: {}, broken: 0 },

@@ -1,8 +1,8 @@
 /** Comparing JSON values, for whatever must come out of an export as it went into an import. Pure. */
-export type Json = Record<string, unknown>;
+import { isRecord } from "../config/path.ts";
 
-export const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+export { isRecord };
+export type Json = Record<string, unknown>;
 
 /** A text that is not empty. */
 export const textIn = (value: unknown): string | undefined =>

@@ -49,7 +49,8 @@ async function takeOverNow({ env, paths, config, store, log }: StartDeps): Promi
     const state = await readState(tree, told, paths.stateDir);
     try {
       const conversations = state.transcripts.length;
-      log.info("taking over what an older version left in this folder", { conversations });
+      const bytes = state.transcripts.reduce((sum, { source }) => sum + source.size, 0);
+      log.info("taking over what an older version left in this folder", { conversations, bytes });
       const networks = await openNetworks(config, (name) => env.raw(name));
       const loaded = await loadConfig({ env, paths, strictVariables: false });
       const progress = () => undefined;

@@ -11,6 +11,11 @@ import type { Told } from "./report.ts";
 /** One unit of the store, so that the rest of a gateway that starts is not held up, and a kill costs little. */
 const STEP_ENTRIES = 256;
 const STEP_CHARS = 1_000_000;
+/**
+ * A turn reads all from where the model's view begins. Where nothing was ever summarised that could be the whole of a huge file, so
+ * the view begins at one of the last two user messages that so many characters lie between.
+ */
+const VIEW_STEP_CHARS = 4_000_000;
 /** Lines of one file that are named one by one; the rest are counted. */
 const NAMED = 5;
 
@@ -26,6 +31,9 @@ export type TranscriptMark = {
   done: boolean;
   /** Where the model's view begins. */
   contextFrom: number;
+  /** Characters that were read, and where the view may begin later: entry and characters before it. */
+  chars: number;
+  next: { seq: number; at: number };
   /** Lines that mean nothing here, by their kind, and those that could not be read. */
   kept: Record<string, number>;
   broken: number;
@@ -80,12 +88,17 @@ export async function takeTranscript(
         seq: 0,
         done: false,
         contextFrom: 1,
+        chars: 0,
+        next: { seq: 1, at: 0 },
         kept: {},
         broken: 0,
       };
   await new Taking(source, transcript, mark, deps).run(!goesOn);
   return { how: before?.done ? "changed" : "added", mark };
 }
+
+const isUsers = ({ body }: NewEntry): boolean =>
+  body.kind === "message" && body.message.role === "user";
 
 class Taking {
   private entries: NewEntry[] = [];
@@ -130,6 +143,7 @@ class Taking {
     const { mark } = this;
     if (plan.summary?.from === line.number) {
       mark.contextFrom = mark.seq + this.entries.length + 1;
+      mark.next = { seq: mark.contextFrom, at: mark.chars };
       this.entries.push(summaryEntry(plan.summary.text, this.at));
     }
     const value = parseLine(line.text);
@@ -137,8 +151,14 @@ class Taking {
     if (line.number === 1 && value["type"] === "session") mark.createdAt = timeOf(value, this.at);
     const entry = entryOf(value, { live: plan.isLive(line.number), before: this.at });
     this.at = entry.at;
+    if (isUsers(entry) && mark.chars - mark.next.at >= VIEW_STEP_CHARS) {
+      mark.contextFrom = mark.next.seq;
+      mark.next = { seq: mark.seq + this.entries.length + 1, at: mark.chars };
+    }
     this.entries.push(entry);
-    this.chars += line.text?.length ?? 0;
+    const chars = line.text?.length ?? 0;
+    this.chars += chars;
+    mark.chars += chars;
     if (entry.body.kind === "kept") this.count(value, plan.isLive(line.number));
     const name = value["type"] === "session_info" && textIn(value["name"]);
     if (name) mark.title = name;

@@ -315,6 +315,34 @@ test("a later generation is read from its databases, also what is only in the lo
 const store_ = async ({ paths }: House) =>
   Array.fromAsync(new Bun.Glob("*").scan({ cwd: paths.stateDir, onlyFiles: false }));
 
+test("of a huge conversation that was never summarised the model sees the end, from a message of the user on", async () => {
+  const from = layOut("2026.1.30", join(scratch(), "old"));
+  const file = join(from, "agents/main/sessions/7f1c1a52-7a3d-4a53-9d7e-0a6b4f5c0001.jsonl");
+  const row = (n: number, parentId: string) =>
+    JSON.stringify({
+      type: "message",
+      id: `x${n}`,
+      parentId,
+      message: {
+        role: n % 2 ? "assistant" : "user",
+        content: [{ type: "text", text: `line ${n} ${"w".repeat(100_000)}` }],
+      },
+    });
+  const rows = Array.from({ length: 150 }, (_, n) => row(n, n === 0 ? "e0000003" : `x${n - 1}`));
+  appendFileSync(file, `${rows.join("\n")}\n`);
+  const at = house();
+  await take(at, from);
+  await withStoreOf(at, async (store) => {
+    const session = (await store.sessions.get(MAIN))!;
+    const seen = await store.transcript.from(session.sessionId, session.contextFrom);
+    const chars = JSON.stringify(seen).length;
+    expect(chars).toBeGreaterThan(4_000_000);
+    expect(chars).toBeLessThan(9_000_000);
+    expect(seen[0]!.body).toMatchObject({ kind: "message", message: { role: "user" } });
+    expect((await store.transcript.page(session.sessionId, { limit: 1 }))[0]!.seq).toBe(154);
+  });
+});
+
 describe("when both go on", () => {
   const append = (from: string, id: string, text: string) =>
     appendFileSync(
