@@ -1,6 +1,4 @@
 /** A record of an older session list as a row of ours, and back. Pure. What our row cannot say stays in the record. */
-import { isDeepStrictEqual } from "node:util";
-
 import type { Address, SessionKey, Thinking } from "../flow.ts";
 import { canonicalKey, kindOfKey, parseKey } from "../protocol/session-key.ts";
 import type { SessionRow, SessionSettings } from "../store/store.ts";
@@ -174,7 +172,7 @@ export function recordOf(
   const then = fieldsOf(older.row, networks);
   const record = { ...older.entry };
   for (const key of new Set([...Object.keys(now), ...Object.keys(then)])) {
-    if (isDeepStrictEqual(now[key], then[key])) continue;
+    if (Bun.deepEquals(now[key], then[key], true)) continue;
     if (now[key] === undefined) delete record[key];
     else record[key] = now[key];
   }

@@ -17,12 +17,8 @@ import { DEFAULT_ACCOUNT, type KnownNetworks } from "./networks.ts";
 import { namesMark, readPeople } from "./people.ts";
 import { counted, type Row, type Told } from "./report.ts";
 import { missingVariables, takeConfig, takeFile } from "./settings.ts";
+import { DONE, type Done } from "./start.ts";
 import type { OlderState } from "./state.ts";
-
-/** Name of the mark that says that the state folder was looked through. */
-export const DONE = "done";
-/** When, epoch ms, and of which folder; null when there was nothing. */
-export type Done = { at: number; from: string | null };
 
 export type TakeDeps = {
   env: Env;

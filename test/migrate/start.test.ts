@@ -1,4 +1,5 @@
 /** A gateway's start on a folder: taken over once, told once, and until when the files in it were somebody else's. */
+import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -84,6 +85,17 @@ test("a start goes on when the takeover fails, and the next one tries again", as
   expect(JSON.stringify(failed)).toContain("clawdbot migrate");
   expect((await start(at)).lines.at(-1)?.message).toContain("took over the state");
   expect(dump(at).sessions!.length).toBe(1);
+});
+
+test("a damaged mark does not keep the gateway from its start", async () => {
+  const at = house();
+  await start(at);
+  const db = new Database(at.paths.databasePath);
+  db.run("UPDATE kv SET value = '{' WHERE key = 'done'");
+  db.close();
+  const { lines, until } = await start(at);
+  expect(lines.map(({ level }) => level)).toEqual(["error"]);
+  expect(until).toBe(Number.MAX_SAFE_INTEGER);
 });
 
 test("an older gateway that still runs on the folder is named", async () => {

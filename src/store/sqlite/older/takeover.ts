@@ -1,6 +1,4 @@
 /** Taking over and giving back the state of older systems: whole transcripts and sessions with the ids that they had. */
-import { isDeepStrictEqual } from "node:util";
-
 import { AppError } from "../../../base/errors.ts";
 import type { AllowedRow, SessionRow } from "../../store.ts";
 import {
@@ -186,7 +184,7 @@ function takeSession(connection: Connection, older: OlderSession): SessionOutcom
   const { row } = older;
   const mark = sessionMark(row.key);
   const before = valueOf<OlderSession>(connection, TAKEOVER, mark);
-  if (before && isDeepStrictEqual(before, JSON.parse(toJson(older)))) return "same";
+  if (before && Bun.deepEquals(before, JSON.parse(toJson(older)), true)) return "same";
   const found = connection.get<SessionRecord>(
     `SELECT ${SESSION_COLUMNS} FROM sessions WHERE key = ?1`,
     row.key,
@@ -218,7 +216,7 @@ function isUntouched(
   here: SessionRow,
   before: OlderSession | undefined,
 ): boolean {
-  if (before) return isDeepStrictEqual(before.row, JSON.parse(toJson(here)));
+  if (before) return Bun.deepEquals(before.row, JSON.parse(toJson(here)), true);
   const turn = connection.get("SELECT 1 AS found FROM turns WHERE session_key = ?1", here.key);
   return !turn && lengthOf(connection, here.sessionId) === 0;
 }
