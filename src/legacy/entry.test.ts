@@ -74,6 +74,8 @@ const NASTY: Json[] = [
   }),
   message({ role: "toolResult", content: [], toolCallId: "" }),
   message({ role: "custom", content: [{ type: "text", text: "c" }], display: true }),
+  message({ role: "assistant", content: [], stopReason: "error", errorMessage: "overloaded" }),
+  message({ role: "assistant", content: [], stopReason: "aborted" }),
   { type: "custom_message", content: "", customType: "x" },
   { type: "custom_message", content: [{ type: "image", data: "AA==", mimeType: "image/png" }] },
   { type: "custom_message", content: "words", timestamp: "no time", __proto__x: 1 },
@@ -117,6 +119,13 @@ test("a line of which any part is something else is kept as it is", () => {
     const plain = JSON.parse(JSON.stringify(line)) as Json;
     expect(again(plain)).toEqual([plain]);
   }
+});
+
+test("an answer that failed is a note for people, and nothing for the model", () => {
+  const line = message({ role: "assistant", content: [], stopReason: "error", errorMessage: "no" });
+  const { body } = entryOf(line, { live: true, before: 1 });
+  expect(body).toMatchObject({ kind: "note", level: "error", text: "no" });
+  expect(modelView([body])).toEqual([]);
 });
 
 test("a picture is stored once, although its message has a signature that ours has no place for", () => {

@@ -63,6 +63,7 @@ function saidOf(message: Json, before: number): EntryBody | undefined {
   if (!blocks) return undefined;
   const body: EntryBody = { kind: "message", message: { role, blocks, at } };
   if (role === "user") return body;
+  if (blocks.length === 0) return failureOf(message);
   const provider = textIn(message["provider"]);
   const model = textIn(message["model"]);
   const usage = usageOf(message["usage"]);
@@ -73,6 +74,12 @@ function saidOf(message: Json, before: number): EntryBody | undefined {
     ...(usage && { usage }),
     ...(broken && { partial: true as const }),
   };
+}
+
+/** An answer of which nothing came is no message; why it failed is for people. */
+function failureOf(message: Json): EntryBody | undefined {
+  const text = textIn(message["errorMessage"]);
+  return text === undefined ? undefined : { kind: "note", level: "error", text };
 }
 
 function resultOf(message: Json, at: number): EntryBody | undefined {
@@ -125,7 +132,7 @@ function usageOf(value: unknown): Usage | undefined {
 }
 
 function withPatch(body: EntryBody, line: Json, at: number): EntryBody {
-  if (body.kind !== "message" && body.kind !== "context") return body;
+  if (body.kind === "kept") return body;
   const [made] = linesFor({ at, body }, NOWHERE);
   const [ours, theirs] = [made!["message"], line["message"]];
   if (!isRecord(ours) || !isRecord(theirs)) return { ...body, was: { ...patchFor(made!, line) } };
@@ -175,7 +182,7 @@ const rest = ({ message: _, ...others }: Json): Json => others;
 export function linesOf(entry: NewEntry, chain: Chain): Json[] {
   const { body } = entry;
   if (body.kind === "kept") return [body.line];
-  const was = "was" in body ? body.was : undefined;
+  const { was } = body;
   if (was?.derived) return [];
   if (!was) return linesFor(entry, chain);
   const [made] = linesFor(entry, NOWHERE);
@@ -198,7 +205,7 @@ function linesFor({ at, body }: NewEntry, chain: Chain): Json[] {
       },
     ];
   if (body.kind === "note") {
-    const { kind: _, ...data } = body;
+    const { kind: _, was: __, ...data } = body;
     return [{ type: "custom", ...head, customType: `${OWN}.note`, data }];
   }
   let parent = chain.parentId;

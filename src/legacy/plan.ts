@@ -143,14 +143,12 @@ export async function unusedRows(state: OlderState, to: string): Promise<Row[]> 
   add("scheduled jobs", list.length, to, "kept", "not used by this version yet");
   const others = state.unused.filter((name) => !name.startsWith("cron/"));
   add("other files", others.length, to, "kept", `not used yet: ${others.join(", ")}`);
-  for (const folder of state.folders)
-    add(
-      `the folder ${folder}`,
-      1,
-      "stays where it is",
-      "not taken",
-      "not used by this version yet",
-    );
+  for (const folder of state.folders) {
+    // What messages brought is named in conversations by its place.
+    const used = folder === "media";
+    const note = used ? undefined : "not used by this version yet";
+    add(`the folder ${folder}`, 1, "stays where it is", used ? "there" : "not taken", note);
+  }
   for (const { name, table, rows: count } of state.databases?.unread() ?? [])
     add(
       `rows of ${table}`,

@@ -55,7 +55,18 @@ const UNUSED = [
   "credentials/oauth.json",
   "credentials/github-copilot.token.json",
 ];
-const UNUSED_FOLDERS = ["skills", "hooks", "extensions", "tools", "memory", "sandboxes", "browser"];
+/** Sign-ins of the first versions, which were imported once and then left. */
+const OLD_SIGN_INS = ["credentials/oauth.json", "agent/auth.json", "agents/main/agent/auth.json"];
+const UNUSED_FOLDERS = [
+  "media",
+  "skills",
+  "hooks",
+  "extensions",
+  "tools",
+  "memory",
+  "sandboxes",
+  "browser",
+];
 
 /** Whether a folder holds something to take over. Looks at a few names only: called at every start until it was done once. */
 export async function looksOld(tree: Tree): Promise<boolean> {
@@ -98,6 +109,13 @@ export async function readState(
   if (await tree.has("agent/auth-profiles.json")) await readSignIns(state, "main", "agent");
   for (const name of [...UNUSED, ...NETWORK_IDS.map((id) => `${id}/sticker-cache.json`)])
     if (await tree.has(name)) state.unused.push(name);
+  for (const name of OLD_SIGN_INS)
+    if (await tree.has(name))
+      told.problem({
+        path: name,
+        text: "sign-ins of this old kind are kept and not read",
+        hint: "Add an API key: clawdbot onboard.",
+      });
   for (const name of await tree.names("cron/runs"))
     if (name.endsWith(".jsonl")) state.unused.push(`cron/runs/${name}`);
   for (const name of UNUSED_FOLDERS)

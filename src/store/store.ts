@@ -85,6 +85,7 @@ export type EntryBody =
       code?: string;
       hint?: string;
       runId?: string;
+      was?: OlderLine;
     };
 export type NewEntry = { at: number; body: EntryBody };
 /** `seq` grows by one within a session id. */
