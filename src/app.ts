@@ -190,8 +190,8 @@ async function open(
   const store = await openStore(paths, logging, closers);
   const older = { env, paths, config: good.config, store, log: logging.logger("legacy") };
   const foreignUntil = await takeOverOnce(older);
-  const signIns = await readSignIns(store.kv, defaultAgentId(good.config.agents));
-  for (const { value } of signIns.profiles) logging.redact.add(value);
+  const signIns = await readSignIns(store.kv);
+  for (const secret of signIns.secrets) logging.redact.add(secret);
   const raw = openRawStream({ env, paths, flags }, logging);
   if (raw) closers.add("raw stream", () => raw.close());
   const models = openModels({

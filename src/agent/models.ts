@@ -23,7 +23,7 @@ export type ModelsDeps = {
   /** Absent: what models stream is not written down. */
   raw?: RawStream;
   /** Sign-ins that were taken over; absent: none. */
-  signIns?: StoredSignIns;
+  signIns?: SignIns;
 };
 
 export type Models = {
@@ -38,19 +38,41 @@ export type Models = {
 
 const PAUSES = "model-pauses";
 
-/** The sign-ins of all agents, the default agent's first. Called once per start. */
-export async function readSignIns(
-  kv: Pick<Store["kv"], "get" | "keys">,
-  defaultAgent: string,
-): Promise<StoredSignIns> {
+/** What was taken over of sign-ins, by agent. */
+export type SignIns = {
+  /** An agent's own, and those of `main` where it has none of that name. */
+  of(agentId: string): StoredSignIns;
+  /** Whose they are: the agent's, or `main` for all that have none. */
+  owner(agentId: string): string;
+  /** All values, for the redactor. */
+  secrets: string[];
+};
+
+/** Every agent without sign-ins has this one's. */
+const SHARED = "main";
+
+/** Called once per start. */
+export async function readSignIns(kv: Pick<Store["kv"], "get" | "keys">): Promise<SignIns> {
   const agents = await kv.keys(SIGN_INS, "");
-  const first = agents.filter((id) => id === defaultAgent);
-  const others = agents.filter((id) => id !== defaultAgent);
-  return signInsOf(await Promise.all([...first, ...others].map((id) => kv.get(SIGN_INS, id))));
+  const files = new Map<string, unknown>();
+  for (const id of agents) files.set(id, await kv.get(SIGN_INS, id));
+  return {
+    of: (agentId) => signInsOf([files.get(agentId), files.get(SHARED)]),
+    owner: (agentId) => (files.has(agentId) ? agentId : SHARED),
+    secrets: [...files.values()].flatMap((file) => signInsOf([file]).profiles.map((p) => p.value)),
+  };
 }
 
 export function openModels({ config, store, clock, log, raw, signIns }: ModelsDeps): Models {
-  let catalog = open();
+  let catalogs = new Map<string, Catalog>();
+  /** Agents with the same sign-ins share one. */
+  const catalogOf = (agentId: string): Catalog => {
+    const owner = signIns?.owner(agentId) ?? SHARED;
+    const catalog = catalogs.get(owner) ?? open(signIns?.of(owner));
+    catalogs.set(owner, catalog);
+    return catalog;
+  };
+  const usual = () => catalogOf(defaultAgentId(config.current().agents));
   const cooldowns = new Cooldowns({
     clock,
     settings: config.current().auth.cooldowns,
@@ -63,12 +85,12 @@ export function openModels({ config, store, clock, log, raw, signIns }: ModelsDe
     log,
   );
 
-  function open(): Catalog {
+  function open(own: StoredSignIns | undefined): Catalog {
     const { models, auth, agents } = config.current();
     return openCatalog({
       models,
-      auth: { ...auth, order: { ...auth.order, ...signIns?.order } },
-      ...(signIns && { profiles: signIns.profiles }),
+      auth: { ...auth, order: { ...auth.order, ...own?.order } },
+      ...(own && { profiles: own.profiles }),
       env: config.env().vars,
       log,
       clock,
@@ -87,20 +109,20 @@ export function openModels({ config, store, clock, log, raw, signIns }: ModelsDe
 
   return {
     catalog: {
-      list: () => catalog.list(),
-      defaultRef: (agentId) => catalog.defaultRef(agentId),
-      find: (text) => catalog.find(text),
-      choose: (agentId) => catalog.choose(agentId),
+      list: () => usual().list(),
+      defaultRef: (agentId) => catalogOf(agentId).defaultRef(agentId),
+      find: (text) => usual().find(text),
+      choose: (agentId) => catalogOf(agentId).choose(agentId),
     },
     async warm(ref) {
       for (const tool of TOOLS) toolSpec(tool);
-      await catalog.provider(ref);
+      await usual().provider(ref);
     },
     reload() {
-      catalog = open();
+      catalogs = new Map();
     },
     async forRun(settings, _session, wanted) {
-      const now = catalog;
+      const now = catalogOf(settings.id);
       const { candidates, skipped } = await now.candidates(settings.id, wanted);
       const first = candidates[0];
       if (!first)

@@ -70,15 +70,14 @@ async function listRows(state: OlderState, deps: PlanDeps): Promise<Row[]> {
     row(fresh, "new");
     row(all - fresh, "there");
   };
-  const { profiles } = signInsOf(state.signIns.map(({ file }) => file));
-  const agents = (await reads?.keys(SIGN_INS, "")) ?? [];
-  const stored = await Promise.all(agents.map((agent) => reads!.value(SIGN_INS, agent)));
-  const known = new Set(signInsOf(stored).profiles.map(({ id }) => id));
-  add(
-    "sign-ins of model providers",
-    profiles.length,
-    profiles.filter(({ id }) => !known.has(id)).length,
-  );
+  const counts = { all: 0, fresh: 0 };
+  for (const { agentId, file } of state.signIns) {
+    const stored = signInsOf([await reads?.value(SIGN_INS, agentId)]).profiles;
+    const own = signInsOf([file]).profiles;
+    counts.all += own.length;
+    counts.fresh += own.filter(({ id }) => !stored.some((each) => each.id === id)).length;
+  }
+  add("sign-ins of model providers", counts.all, counts.fresh);
   const people = await readPeople(state.tree, networks, told, now);
   const here = await reads?.people();
   const isNew = (list: Person[] | undefined) => (person: Person) =>

@@ -7,7 +7,7 @@ import { realPathOf } from "../base/fs.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type { DeviceRecord } from "../gateway/access/devices.ts";
-import { SIGN_INS, signInsOf } from "../providers/stored.ts";
+import { profileOf, SIGN_INS, signInsOf } from "../providers/stored.ts";
 import { accountState } from "../store/account-state.ts";
 import type { SqliteStore as Store } from "../store/sqlite/index.ts";
 import { takeConversations } from "./conversations.ts";
@@ -15,7 +15,7 @@ import { deviceMark, DEVICES, type OlderDevice, readDevices } from "./devices.ts
 import { isRecord, type Json } from "./diff.ts";
 import { DEFAULT_ACCOUNT, type KnownNetworks } from "./networks.ts";
 import { namesMark, readPeople } from "./people.ts";
-import { counted, type Row, type Told } from "./report.ts";
+import type { Row, Told } from "./report.ts";
 import { missingVariables, takeConfig, takeFile } from "./settings.ts";
 import { DONE, type Done } from "./start.ts";
 import type { OlderState } from "./state.ts";
@@ -99,9 +99,8 @@ async function takeSignIns(
     await store.kv.put(SIGN_INS, { [agentId]: merged });
     fresh += 1;
   }
-  const files = state.signIns.map(({ file }) => file);
-  const { profiles } = signInsOf(files);
-  sayUnusable(state, profiles.length, told);
+  const profiles = state.signIns.flatMap(({ file }) => signInsOf([file]).profiles);
+  sayUnusable(state, told);
   for (const profile of profiles)
     if (profile.kind === "oauth")
       told.problem({
@@ -119,27 +118,16 @@ async function takeSignIns(
   ];
 }
 
-/** Two agents with one name for different keys, and what is no secret but a pointer to one. */
-function sayUnusable(state: OlderState, usable: number, told: Told): void {
-  const names = state.signIns.map(({ file }) =>
-    isRecord(file["profiles"]) ? Object.entries(file["profiles"]) : [],
-  );
-  const first = new Map<string, unknown>();
-  for (const [i, profiles] of names.entries())
-    for (const [id, value] of profiles) {
-      if (!first.has(id)) first.set(id, value);
-      else if (!Bun.deepEquals(first.get(id), value))
+/** What is no secret but a pointer to one. */
+function sayUnusable(state: OlderState, told: Told): void {
+  for (const { agentId, file } of state.signIns)
+    for (const [id, value] of Object.entries(isRecord(file["profiles"]) ? file["profiles"] : {}))
+      if (!profileOf(id, value))
         told.problem({
-          path: `agents/${state.signIns[i]!.agentId}/agent/auth-profiles.json`,
-          text: `"${id}" differs from another agent's of that name; the first one is used by all agents`,
+          path: `agents/${agentId}/agent/auth-profiles.json`,
+          text: `the sign-in "${id}" cannot be used here: there is no secret in it`,
+          hint: "Put the key into .env of the state folder.",
         });
-    }
-  if (first.size > usable)
-    told.problem({
-      path: "auth-profiles.json",
-      text: `${counted(first.size - usable, "sign-in")} cannot be used here: there is no secret in it`,
-      hint: "Put the key into .env of the state folder.",
-    });
 }
 
 /** A sign-in that was renewed over there replaces the older one; none goes away because it is gone there. */

@@ -207,7 +207,7 @@ test("people, devices, sign-ins, the link to the phone and the place in the upda
       "key/sender-key/1203630001@g.us::15550009999::0",
       "key/session/15550009999.0",
     ]);
-    const { profiles, order } = await readSignIns(store.kv, "main");
+    const { profiles, order } = (await readSignIns(store.kv)).of("main");
     expect(profiles.map(({ id, kind }) => [id, kind])).toEqual([
       ["anthropic:default", "api_key"],
       ["anthropic:work", "token"],
@@ -284,6 +284,27 @@ test("the config comes with its comments and what it includes, and the workspace
   });
 });
 
+test("an agent's own sign-ins count for it alone, and it has main's where it has none", async () => {
+  const from = layOut("2026.1.30", join(scratch(), "old"));
+  const file = join(from, "agents/main/agent/auth-profiles.json");
+  const list = json(file);
+  Object.assign(list["profiles"] as object, {
+    "groq:default": { type: "api_key", provider: "groq", key: "gsk-example" },
+  });
+  writeFileSync(file, JSON.stringify(list));
+  const at = house();
+  const { told } = await take(at, from);
+  await withStoreOf(at, async (store) => {
+    const signIns = await readSignIns(store.kv);
+    const values = (agent: string) => signIns.of(agent).profiles.map(({ value }) => value);
+    expect(values("main")).toEqual(["sk-example-of-1-30", "gsk-example"]);
+    expect(values("work")).toEqual(["sk-another", "gsk-example"]);
+    expect(values("a-new-one")).toEqual(values("main"));
+    expect(signIns.secrets.sort()).toEqual(["gsk-example", "sk-another", "sk-example-of-1-30"]);
+  });
+  expect(told.problems.map(({ text }) => text).join()).toContain('"groq:work" cannot be used');
+});
+
 test("what is here already is not written over", async () => {
   const at = house();
   writeFileSync(join(at.paths.stateDir, "clawdbot.json"), "{ gateway: { mode: 'local' } }\n");
@@ -307,7 +328,7 @@ test("a later generation is read from its databases, also what is only in the lo
     expect(view).toContain("Kept in a database.");
     expect(view).toContain("So it is.");
     expect(view).not.toContain("On the side.");
-    const { profiles } = await readSignIns(store.kv, "main");
+    const { profiles } = (await readSignIns(store.kv)).of("main");
     expect(profiles.map(({ value }) => value)).toEqual(["sk-ant-later-example"]);
   });
   expect((await store_(at)).some((name) => name.includes("takeover"))).toBe(false);
