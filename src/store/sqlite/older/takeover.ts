@@ -134,7 +134,8 @@ export const takeoverCalls = (connection: Connection, units: Units): Takeover =>
   length: (sessionId) => units.read(() => lengthOf(connection, sessionId)),
 
   session(older) {
-    return units.write(true, () => takeSession(connection, older));
+    // Not durable by itself: the last step of a takeover is, and what came before it is on the disk with it.
+    return units.write(false, () => takeSession(connection, older));
   },
 
   admit(allowed, waiting) {
