@@ -16,8 +16,6 @@ import { AppError } from "../../src/base/errors.ts";
 import type { SessionKey } from "../../src/flow.ts";
 import { cleanRecord } from "../../src/legacy/session.ts";
 import { accountState } from "../../src/store/account-state.ts";
-import { openSqlite, type SqliteStore } from "../../src/store/sqlite/index.ts";
-import { quiet } from "../contract/store-log.ts";
 import {
   dump,
   filesIn,
@@ -34,6 +32,7 @@ import {
   removeScratch,
   scratch,
   take,
+  withStoreOf,
 } from "./rig.ts";
 
 afterAll(removeScratch);
@@ -44,15 +43,6 @@ async function taken(fixture: Fixture): Promise<{ at: House; from: string; to: s
   const at = house();
   await take(at, from);
   return { at, from, to: join(folder, "out") };
-}
-
-async function withStoreOf<T>({ paths }: House, use: (store: SqliteStore) => Promise<T>) {
-  const store = await openSqlite({ path: paths.databasePath, log: quiet });
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
 }
 
 for (const fixture of FIXTURES)

@@ -107,6 +107,16 @@ export function house(home = scratch(), state = join(home, ".clawdbot")): House 
   return { env, paths: findPaths(env, home, false), home };
 }
 
+/** The store of a house, opened for as long as `use` takes. */
+export async function withStoreOf<T>({ paths }: House, use: (store: SqliteStore) => Promise<T>) {
+  const store = await openSqlite({ path: paths.databasePath, log: quiet });
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
 export type Taken = { rows: Row[]; told: Told };
 
 /** Takes a folder over as the command does, with a store that `around` may stand before. */

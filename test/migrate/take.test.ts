@@ -10,7 +10,7 @@ import type { SessionKey } from "../../src/flow.ts";
 import { openCatalog } from "../../src/providers/catalog.ts";
 import { AuthConfig, ModelsConfig } from "../../src/providers/config.ts";
 import { accountState } from "../../src/store/account-state.ts";
-import { openSqlite, type SqliteStore } from "../../src/store/sqlite/index.ts";
+import type { SqliteStore } from "../../src/store/sqlite/index.ts";
 import { quiet } from "../contract/store-log.ts";
 import {
   dump,
@@ -24,20 +24,12 @@ import {
   removeScratch,
   scratch,
   take,
+  withStoreOf,
 } from "./rig.ts";
 
 afterAll(removeScratch);
 
 const MAIN = "agent:main:main" as SessionKey;
-
-async function withStoreOf<T>({ paths }: House, use: (store: SqliteStore) => Promise<T>) {
-  const store = await openSqlite({ path: paths.databasePath, log: quiet });
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
-}
 
 for (const fixture of FIXTURES)
   describe(`the state of ${fixture}`, () => {

@@ -5,6 +5,25 @@ import type { Units } from "./commit.ts";
 import type { Connection } from "./database.ts";
 import { parseJson, toJson } from "./rows.ts";
 
+/** Inside a unit, or over a connection that only reads. Throws store_failed for a value that a damaged disk has changed. */
+export function valueOf<T>(
+  connection: Pick<Connection, "get">,
+  scope: string,
+  key: string,
+): T | undefined {
+  const row = connection.get<{ value: string }>(
+    "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
+    scope,
+    key,
+  );
+  if (!row) return undefined;
+  const value = parseJson<T>(row.value);
+  // Not "absent": whoever finds a value missing makes a new one over it.
+  if (value === undefined)
+    throw new AppError("store_failed", `The stored value ${scope}/${key} cannot be read.`);
+  return value;
+}
+
 /** Inside a unit. */
 export function putValues(
   connection: Connection,
@@ -26,19 +45,7 @@ export function putValues(
 
 export const kvCalls = (connection: Connection, units: Units): Store["kv"] => ({
   get<T>(scope: string, key: string): Promise<T | undefined> {
-    return units.read(() => {
-      const row = connection.get<{ value: string }>(
-        "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
-        scope,
-        key,
-      );
-      if (!row) return undefined;
-      const value = parseJson<T>(row.value);
-      // Not "absent": whoever finds a value missing makes a new one over it.
-      if (value === undefined)
-        throw new AppError("store_failed", `The stored value ${scope}/${key} cannot be read.`);
-      return value;
-    });
+    return units.read(() => valueOf<T>(connection, scope, key));
   },
 
   set(scope, key, value) {

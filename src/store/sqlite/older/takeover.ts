@@ -1,5 +1,4 @@
 /** Taking over and giving back the state of older systems: whole transcripts and sessions with the ids that they had. */
-import { AppError } from "../../../base/errors.ts";
 import type { AllowedRow, SessionRow } from "../../store.ts";
 import {
   type OlderSession,
@@ -11,12 +10,11 @@ import {
 } from "../../takeover.ts";
 import type { Units } from "../commit.ts";
 import type { Connection } from "../database.ts";
-import { putValues } from "../kv.ts";
+import { putValues, valueOf } from "../kv.ts";
 import { PAIRING_COLUMNS, type PairingRecord, pairingRow } from "../pairing.ts";
 import {
   type EntryRecord,
   entryRow,
-  parseJson,
   SESSION_COLUMNS,
   type SessionRecord,
   sessionRow,
@@ -26,20 +24,6 @@ import { appendEntries } from "../transcript.ts";
 
 /** The half of a connection that these need; a look from outside has no other. */
 type Reader = Pick<Connection, "get" | "all">;
-
-function valueOf<T>(db: Reader, scope: string, key: string): T | undefined {
-  const row = db.get<{ value: string }>(
-    "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
-    scope,
-    key,
-  );
-  if (!row) return undefined;
-  const value = parseJson<T>(row.value);
-  // Not "absent": whoever finds a value missing takes everything over once more.
-  if (value === undefined)
-    throw new AppError("store_failed", `The stored value ${scope}/${key} cannot be read.`);
-  return value;
-}
 
 export const takeoverReads = (db: Reader, units: Pick<Units, "read">): TakeoverReads => ({
   mark: (name) => units.read(() => valueOf(db, TAKEOVER, name)),
