@@ -84,6 +84,32 @@ describe("the command", () => {
     expect(none.stderr).toContain("There is no folder");
   });
 
+  test("lets a person at a terminal choose among several, and take none", async () => {
+    mkdirSync(home.state);
+    writeFileSync(join(home.state, "clawdbot.json"), "{}");
+    layOut("2026.1.24", join(home.dir, ".moltbot"));
+    layOut("2026.1.30", join(home.dir, ".openclaw"));
+    const screen = inTerminal(["migrate"], home);
+    await screen.sees("Which one is to be taken over?");
+    await screen.sees("[1]");
+    screen.type("2\r");
+    await screen.sees("There is another one:");
+    await screen.sees("[Y/n]");
+    screen.type("y\r");
+    expect(await screen.exited).toBe(0);
+    expect(screen.text()).toContain(join(home.dir, ".openclaw"));
+    screen.close();
+    // The folder is ours, with the config that was there, and does not count as an older one.
+    const { data } = await asJson(["sessions"]);
+    expect(data["total"]).toBe(3);
+    expect(readFileSync(join(home.state, "clawdbot.json"), "utf8")).toBe("{}");
+    const again = inTerminal(["migrate"], home);
+    await again.sees("Which one is to be taken over?");
+    again.type("\u0003");
+    expect(await again.exited).toBe(130);
+    again.close();
+  });
+
   test("wants a yes: without a terminal it names the flags, with one it asks, and Ctrl-C changes nothing", async () => {
     layOut("2026.1.24", home.state);
     const piped = await runCli(["migrate"], { home });
