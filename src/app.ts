@@ -1,10 +1,9 @@
 /** The composition root: opens everything once, hands each part what it may touch, and closes it again. The only place where parts meet. */
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
 
 import { Conversations } from "./agent/conversation.ts";
 import { openModels, readSignIns } from "./agent/models.ts";
-import { RawStream } from "./agent/raw-stream.ts";
+import { openRawStream } from "./agent/raw-stream.ts";
 import { agentSettings, defaultAgentId } from "./agent/settings.ts";
 import { prepareWorkspace } from "./agent/workspace.ts";
 import { VERSION } from "./base/brand.ts";
@@ -15,7 +14,7 @@ import { toAppError } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import { createLogging, type Logging } from "./base/logging.ts";
 import { giveBackMemory } from "./base/memory.ts";
-import { expandHome, type Paths } from "./base/paths.ts";
+import type { Paths } from "./base/paths.ts";
 import { platformHosts } from "./base/platform.ts";
 import { createRedactor } from "./base/redact.ts";
 import { takeState } from "./base/state-dir.ts";
@@ -192,7 +191,7 @@ async function open(
   const foreignUntil = await takeOverOnce(older);
   const signIns = await readSignIns(store.kv);
   for (const secret of signIns.secrets) logging.redact.add(secret);
-  const raw = openRawStream({ env, paths, flags }, logging);
+  const raw = openRawStream({ env, paths, flags, clock, log: logging.logger("agent") });
   if (raw) closers.add("raw stream", () => raw.close());
   const models = openModels({
     config,
@@ -390,14 +389,4 @@ async function prepareDevWorkspace(config: ConfigHandle, paths: Paths): Promise<
   const { agents } = config.current();
   const { workspace, defaults } = agentSettings(agents, defaultAgentId(agents), paths);
   await prepareWorkspace(workspace, { skipBootstrap: defaults.skipBootstrap });
-}
-
-/** Undefined unless it was asked for. */
-function openRawStream({ env, paths, flags }: AppOptions, logging: Logging): RawStream | undefined {
-  if (!flags.rawStream && !env.rawStream) return undefined;
-  const named = flags.rawStreamPath ?? env.rawStreamPath;
-  const path = named
-    ? resolve(expandHome(named, paths.home))
-    : join(paths.stateDir, "logs", "raw-stream.jsonl");
-  return new RawStream({ path, log: logging.logger("agent"), clock: systemClock });
 }

@@ -5,11 +5,13 @@
  */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
+import type { Env } from "../base/env.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { ensureDir } from "../base/fs.ts";
 import type { Logger } from "../base/log.ts";
+import { expandHome, type Paths } from "../base/paths.ts";
 import { background } from "../base/task.ts";
 import type { Clock } from "../base/time.ts";
 
@@ -26,6 +28,26 @@ export type RawStreamOptions = {
   maxBytes?: number;
   maxWaiting?: number;
 };
+
+/** As the flags and the environment ask for it, which the flags win; undefined when neither does. */
+export function openRawStream({
+  env,
+  paths,
+  flags,
+  clock,
+  log,
+}: Pick<RawStreamOptions, "clock" | "log"> & {
+  env: Pick<Env, "rawStream" | "rawStreamPath">;
+  paths: Pick<Paths, "home" | "stateDir">;
+  flags: { rawStream?: boolean; rawStreamPath?: string };
+}): RawStream | undefined {
+  if (!flags.rawStream && !env.rawStream) return undefined;
+  const named = flags.rawStreamPath ?? env.rawStreamPath;
+  const path = named
+    ? resolve(expandHome(named, paths.home))
+    : join(paths.stateDir, "logs", "raw-stream.jsonl");
+  return new RawStream({ path, log, clock });
+}
 
 /** What says to which call an event belongs. */
 export type RawCall = { agentId: string; sessionId: string };
