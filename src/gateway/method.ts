@@ -36,6 +36,8 @@ export interface GatewaySide {
   health(fresh: boolean): Promise<Record<string, unknown>>;
   presence(): unknown[];
   devices: Devices;
+  /** Closes every connection of a device. */
+  endDevice(deviceId: string): void;
   /** The run was started by a client that spells its session like this. */
   spellRun(runId: string, spelled: string): void;
   /** Call before stopping, so that the last event of each run can say why it ended. */

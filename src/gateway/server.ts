@@ -135,6 +135,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     health: (fresh) => health.get(fresh),
     presence: () => presence.list(),
     devices,
+    endDevice,
     spellRun: (runId, spelled) => feed.spell(runId, spelled),
     runsStopping: (key, reason, runId) => feed.stopping(key, reason, runId),
     say,
@@ -211,6 +212,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   function recheckAuth(): void {
     for (const connection of hub.connections())
       if (!guard.stillValid(connection.identity!.grant)) connection.close(1008, "auth changed");
+  }
+
+  function endDevice(deviceId: string): void {
+    for (const connection of hub.connections())
+      if (connection.identity!.deviceId === deviceId) connection.close(1008, "device revoked");
   }
 
   async function say(key: SessionKey, text: string): Promise<string | undefined> {

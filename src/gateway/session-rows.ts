@@ -3,7 +3,8 @@ import { AppError } from "../base/errors.ts";
 import type { Config } from "../config/schema.ts";
 import type { SessionKey } from "../flow.ts";
 import { canonicalKey, kindOfKey, parseKey, sessionKey } from "../protocol/session-key.ts";
-import type { SessionRow } from "../store/store.ts";
+import type { Entry, SessionRow } from "../store/store.ts";
+import { textOf } from "./wire.ts";
 
 /** What a client wrote as the canonical key. Throws bad_request for what can be none. */
 export function keyOf(text: string, config: Config, agentId: string): SessionKey {
@@ -83,6 +84,19 @@ export const entryOf = (row: SessionRow) => ({
   ...row.settings,
   contextTokens: row.contextTokens,
 });
+
+const shorten = (text: string, max: number): string =>
+  text.length <= max ? text : `${text.slice(0, max - 1).trimEnd()}…`;
+
+/** What was said, one item each, for previews: notes of the system too, tool calls by their names only. */
+export const linesOf = (entries: Entry[], maxChars: number): { role: string; text: string }[] =>
+  entries.flatMap(({ body }) => {
+    if (body.kind === "note") return [{ role: "system", text: shorten(body.text, maxChars) }];
+    if (body.kind !== "message") return [];
+    const calls = body.message.blocks.flatMap((b) => (b.type === "tool_call" ? [b.name] : []));
+    const text = textOf(body.message) || calls.map((name) => `call ${name}`).join(", ");
+    return text ? [{ role: body.message.role, text: shorten(text, maxChars) }] : [];
+  });
 
 /** `provider/model` in two; the provider of a bare name is unknown. */
 export function splitRef(ref: string | undefined): [string | undefined, string | undefined] {

@@ -404,13 +404,69 @@ describe("devices", () => {
     await using own = await openRig();
     const keys = deviceKeys();
     expect((await offer(own, keys, {})).ok).toBe(true);
-    expect(await new Devices(own.store.kv).revoke(keys.id, 5)).toBe(true);
+    expect(await new Devices(own.store.kv).revoke(keys.id, 5)).toMatchObject({ revokedAtMs: 5 });
     for (const headers of [{}, remote])
       expect((await offer(own, keys, headers)).error).toMatchObject({
         code: "NOT_PAIRED",
         message: "device revoked",
       });
     expect((await offer(own, deviceKeys(), {})).ok).toBe(true);
+  });
+
+  test("revoking one ends its connections and no others; only an approval lets it in again", async () => {
+    await using own = await openRig();
+    const [lost, other] = [deviceKeys(), deviceKeys()];
+    const come = async (keys: Keys) => {
+      const client = await dial(own.url);
+      const { nonce } = (await client.challenge()).payload;
+      expect((await client.connect({ device: keys.sign(nonce) })).error).toBeUndefined();
+      return client;
+    };
+    const [victim, bystander] = [await come(lost), await come(other)];
+    const answer = await bystander.call("device.token.revoke", { deviceId: lost.id, role: "x" });
+    expect(answer).toEqual({
+      deviceId: lost.id,
+      role: "operator",
+      revokedAtMs: expect.any(Number),
+    });
+    expect(await victim.closed).toEqual({ code: 1008, reason: "device revoked" });
+    expect((await offer(own, lost, {})).error?.message).toBe("device revoked");
+    const listed = await bystander.call("device.pair.list");
+    expect(listed.paired).toContainEqual(expect.objectContaining({ deviceId: lost.id }));
+    // Its own connection gets the answer before it ends.
+    const last = await bystander.call("device.token.revoke", { deviceId: other.id });
+    expect(last.deviceId).toBe(other.id);
+    expect((await bystander.closed).reason).toBe("device revoked");
+    const third = await come(deviceKeys());
+    await third.call("device.pair.approve", { requestId: lost.id });
+    expect((await offer(own, lost, {})).ok).toBe(true);
+    expect((await offer(own, other, {})).ok).toBe(false);
+    expect(
+      (await third.request("device.token.revoke", { deviceId: "nobody" })).error,
+    ).toMatchObject({
+      message: "unknown deviceId",
+    });
+    third.socket.close();
+  });
+
+  test("turning a revoked device's request away does not forget that it is revoked", async () => {
+    await using own = await strict();
+    const devices = new Devices(own.store.kv);
+    const params = ConnectParams.parse(connectParams());
+    const seen = () =>
+      devices.seen({ deviceId: "d", publicKey: "k" }, params, {
+        now: 1,
+        ip: "::1",
+        approve: false,
+      });
+    await seen();
+    await devices.revoke("d", 2);
+    const { requestId } = await seen();
+    expect(await devices.decide(requestId!, false, 3)).toMatchObject({ revokedAtMs: 2 });
+    expect(await seen()).toMatchObject({ revokedAtMs: 2 });
+    expect(await devices.decide("d", false, 4)).toBeUndefined();
+    expect(await devices.decide("d", true, 5)).toMatchObject({ approvedAtMs: 5 });
+    expect((await seen()).revokedAtMs).toBeUndefined();
   });
 
   test("signing in on this machine approves a program's device, never that of a page", async () => {

@@ -68,24 +68,32 @@ export class Devices {
     });
   }
 
-  /** Answers a waiting request. Gives the device, or undefined when nothing waits under this id. */
-  decide(requestId: string, approve: boolean, now: number): Promise<DeviceRecord | undefined> {
+  /**
+   * Answers a waiting request. Gives the device, or undefined when nothing waits under this id. With the id of a revoked device an
+   * approval lets that one in again; turned away, a revoked device stays revoked.
+   */
+  decide(id: string, approve: boolean, now: number): Promise<DeviceRecord | undefined> {
     return this.change((all) => {
-      const record = Object.values(all).find((r) => r.requestId === requestId);
+      const revoked = approve && all[id]?.revokedAtMs !== undefined ? all[id] : undefined;
+      const record = Object.values(all).find((r) => r.requestId === id) ?? revoked;
       if (!record) return undefined;
       delete record.requestId;
-      if (approve) record.approvedAtMs = now;
-      else delete all[record.deviceId];
+      if (approve) {
+        delete record.revokedAtMs;
+        record.approvedAtMs = now;
+      } else if (record.revokedAtMs === undefined) delete all[record.deviceId];
       return record;
     });
   }
 
-  /** A revoked device is refused until it is approved again by hand. Gives whether it was known. */
-  revoke(deviceId: string, now: number): Promise<boolean> {
+  /** A revoked device is refused until it is approved again by hand. Gives it as it is now, or undefined for one that is not known. */
+  revoke(deviceId: string, now: number): Promise<DeviceRecord | undefined> {
     return this.change((all) => {
       const record = all[deviceId];
-      if (record) record.revokedAtMs = now;
-      return !!record;
+      if (!record) return undefined;
+      record.revokedAtMs = now;
+      delete record.requestId;
+      return record;
     });
   }
 

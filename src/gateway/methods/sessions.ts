@@ -6,8 +6,7 @@ import type { SessionKey } from "../../flow.ts";
 import { kindOfKey, parseKey } from "../../protocol/session-key.ts";
 import type { SessionRow, SessionSettings } from "../../store/store.ts";
 import { method, type MethodContext } from "../method.ts";
-import { agentOf, entryOf, keyOf, listRow, splitRef } from "../session-rows.ts";
-import { textOf } from "../wire.ts";
+import { agentOf, entryOf, keyOf, linesOf, listRow, splitRef } from "../session-rows.ts";
 import { Key } from "./chat.ts";
 
 /** Rows of one answer when the client names no limit; enough for a person, little enough for the wire. */
@@ -120,22 +119,11 @@ async function oneSession(
   return row;
 }
 
-const shorten = (text: string, max: number): string =>
-  text.length <= max ? text : `${text.slice(0, max - 1).trimEnd()}…`;
-
 async function preview(key: string, limit: number, maxChars: number, ctx: MethodContext) {
   const row = await ctx.store.sessions.get(keyFor(key, ctx));
   if (!row) return { key, status: "missing" as const, items: [] };
   const entries = await ctx.store.transcript.page(row.sessionId, { limit: limit * 3 });
-  const items = entries
-    .flatMap(({ body }) => {
-      if (body.kind === "note") return [{ role: "system", text: shorten(body.text, maxChars) }];
-      if (body.kind !== "message") return [];
-      const calls = body.message.blocks.flatMap((b) => (b.type === "tool_call" ? [b.name] : []));
-      const text = textOf(body.message) || calls.map((name) => `call ${name}`).join(", ");
-      return text ? [{ role: body.message.role, text: shorten(text, maxChars) }] : [];
-    })
-    .slice(-limit);
+  const items = linesOf(entries, maxChars).slice(-limit);
   return { key, status: items.length ? ("ok" as const) : ("empty" as const), items };
 }
 

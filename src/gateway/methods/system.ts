@@ -6,8 +6,8 @@ import { background } from "../../base/task.ts";
 import { systemClock } from "../../base/time.ts";
 import { method } from "../method.ts";
 
-/** So that the answer is on its way before the connections close, in ms. */
-const RESTART_DELAY_MS = 100;
+/** So that the answer is on its way before connections close, in ms. */
+const ANSWER_MS = 100;
 
 const RequestId = z.object({ requestId: z.string().min(1).max(256) });
 
@@ -40,11 +40,11 @@ export const system = {
     async run({ reason }, { restart, log }) {
       if (!restart) throw new AppError("bad_request", "This gateway cannot restart itself.");
       const later = async () => {
-        await systemClock.sleep(RESTART_DELAY_MS);
+        await systemClock.sleep(ANSWER_MS);
         restart(reason ?? "an operator asked for it");
       };
       background("restart", later(), log);
-      return { ok: true as const, pid: process.pid, delayMs: RESTART_DELAY_MS };
+      return { ok: true as const, pid: process.pid, delayMs: ANSWER_MS };
     },
   }),
 
@@ -95,6 +95,29 @@ export const system = {
       const device = await gateway.devices.decide(requestId, false, gateway.now());
       if (!device) throw new AppError("not_found", "unknown requestId");
       return { requestId, deviceId: device.deviceId };
+    },
+  }),
+
+  "device.token.revoke": method({
+    doc: "Shuts a device out until it is approved again, and ends its connections. It has one role, so `role` changes nothing.",
+    scope: "operator.pairing",
+    params: z.object({
+      deviceId: z.string().min(1).max(256),
+      role: z.string().max(64).optional(),
+    }),
+    result: z.lazy(() =>
+      z.object({ deviceId: z.string(), role: z.string(), revokedAtMs: z.number() }),
+    ),
+    async run({ deviceId }, { gateway, log }) {
+      const now = gateway.now();
+      const device = await gateway.devices.revoke(deviceId, now);
+      if (!device) throw new AppError("not_found", "unknown deviceId");
+      const later = async () => {
+        await systemClock.sleep(ANSWER_MS);
+        gateway.endDevice(deviceId);
+      };
+      background("ending a device's connections", later(), log);
+      return { deviceId, role: device.role, revokedAtMs: now };
     },
   }),
 };

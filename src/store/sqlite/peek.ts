@@ -22,11 +22,13 @@ import { traceCalls } from "./trace.ts";
 type Look = Pick<Database, "query">;
 
 /** `none` when there is no database yet, or it is of a version before the table. Throws `store_failed` for a damaged one. */
-function peek<T>(path: string, table: string, none: T, look: (db: Look) => T): T {
+export function peek<T>(path: string, table: string, none: T, look: (db: Look) => T): T {
   if (!existsSync(path)) return none;
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
+    // A gateway that opens or closes it holds all of it for a moment.
+    db.run("PRAGMA busy_timeout = 2000");
     const there = db
       .query<{ n: number }, [string]>(
         "SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND name = ?1",
@@ -135,6 +137,7 @@ export async function peekTraces<T>(
   let db: Database | undefined;
   try {
     const opened = (db = new Database(path, { readonly: true }));
+    opened.run("PRAGMA busy_timeout = 2000");
     const [table] = opened.query("SELECT 1 FROM sqlite_master WHERE name = 'outbox_run'").all();
     if (!table) return undefined;
     // The reading half of a connection; the writing half has nothing to write to here.
