@@ -79,11 +79,16 @@ export function flagRow(name: string, spec: ArgSpec): Row[] {
   return [[left, spec.description + standard]];
 }
 
+/** Room for what stands on the right, in columns; with less of it the right side goes below the left. */
+const READABLE = 24;
+
 function section(out: Out, title: string, rows: Row[]): void {
   if (rows.length === 0) return;
   out.line(`\n${out.paint("bold", `${title}:`)}`);
   const width = Math.min(34, Math.max(...rows.map(([left]) => left.length)));
+  const narrow = width + READABLE > out.columns;
   for (const [left, right] of rows)
-    if (left.length > width) out.line(`  ${left}\n  ${" ".repeat(width)}  ${right}`);
+    if (narrow) out.line(`  ${left}\n    ${right}`);
+    else if (left.length > width) out.line(`  ${left}\n  ${" ".repeat(width)}  ${right}`);
     else out.line(`  ${left.padEnd(width)}  ${right}`);
 }

@@ -71,3 +71,40 @@ test("a reader that went away ends the output without an error", async () => {
   expect(await new Response(child.stderr).text()).toBe("closed\n");
   expect(await child.exited).toBe(0);
 });
+
+const TABLE = [
+  [{ title: "Session" }, { title: "Age", align: "right" as const }, { title: "Flags" }],
+  [
+    ["agent:main:telegram:group:-1001234567890", "3m", "aborted"],
+    ["agent:main:main", "2d", ""],
+  ],
+] as const;
+const table = (out: Out) =>
+  out.table(
+    [...TABLE[0]],
+    TABLE[1].map((row) => [...row]),
+  );
+
+test("a table that is too wide for the terminal folds, one value a line, and cuts nothing", () => {
+  table(open({ columns: 40 }));
+  expect(written("out")).toBe(
+    "agent:main:telegram:group:-1001234567890\n  Age: 3m\n  Flags: aborted\nagent:main:main\n  Age: 2d\n",
+  );
+});
+
+test("a value that is longer than the line begins on one of its own", () => {
+  const id = "x".repeat(38);
+  open({ columns: 40 }).table([{ title: "A" }, { title: "Id" }], [["a", id]]);
+  open({ columns: 40 }).pairs([["Config", id]]);
+  expect(written("out")).toBe(`a\n  Id:\n    ${id}\nConfig:\n  ${id}\n`);
+});
+
+test("where it just fits, and in a file or a pipe, it stays a table", () => {
+  table(open({ columns: 54 }));
+  const wide = written("out");
+  expect(wide.split("\n")[0]).toBe(`Session${" ".repeat(35)}Age  Flags`);
+  table(open());
+  expect(written("out")).toBe(wide + wide);
+  open().table([{ title: "A" }, { title: "B" }], [["a".repeat(60), "b".repeat(60)]]);
+  expect(written("out")).toEndWith(`${"a".repeat(60)}  ${"b".repeat(60)}\n`);
+});

@@ -28,13 +28,19 @@ export type OutOptions = {
   /** File descriptors, for tests. */
   stdout?: number;
   stderr?: number;
+  /** Width of the terminal, for tests. */
+  columns?: number;
 };
+
+/** What a terminal is taken for that does not tell its width. */
+const USUAL_COLUMNS = 80;
 
 export class Out {
   readonly json: boolean;
   readonly tty: boolean;
   readonly colour: boolean;
   private readonly fds: { stdout: number; stderr: number };
+  private readonly width: number | undefined;
   private gone = false;
 
   constructor(options: OutOptions) {
@@ -42,6 +48,13 @@ export class Out {
     this.fds = { stdout: options.stdout ?? 1, stderr: options.stderr ?? 2 };
     this.tty = isTerminal(this.fds.stdout);
     this.colour = options.colour ?? this.tty;
+    this.width = options.columns;
+  }
+
+  /** Where lines should end: never in a file or a pipe, whose reader counts on whole lines. */
+  get columns(): number {
+    if (this.width !== undefined) return this.width;
+    return this.tty ? process.stdout.columns || USUAL_COLUMNS : Number.POSITIVE_INFINITY;
   }
 
   /** The reader of stdout went away; there is nobody left to work for. */
@@ -82,10 +95,15 @@ export class Out {
     writeAll(this.fds.stderr, `${text}\n`);
   }
 
-  /** Aligned columns. Cells are made safe for the terminal here. */
+  /**
+   * Aligned columns; on a terminal that is too narrow for them, one value a line, so that nothing is cut and every id can be copied.
+   * Cells are made safe for the terminal here.
+   */
   table(columns: Column[], rows: string[][]): void {
     const cells = [columns.map((c) => c.title), ...rows.map((row) => row.map(safeText))];
     const width = columns.map((_, i) => Math.max(...cells.map((r) => Bun.stringWidth(r[i] ?? ""))));
+    const total = width.reduce((sum, each) => sum + each, 2 * (width.length - 1));
+    if (total > this.columns) return this.records(columns, cells.slice(1));
     const pad = (cell: string, i: number) => {
       const space = " ".repeat(width[i]! - Bun.stringWidth(cell));
       return columns[i]!.align === "right" ? space + cell : cell + space;
@@ -96,11 +114,28 @@ export class Out {
     }
   }
 
-  /** `Name: value` lines with the values under each other. */
+  /** The rows below each other; the first value of each is its head. */
+  private records(columns: Column[], rows: string[][]): void {
+    for (const [first = "", ...others] of rows) {
+      this.line(first || "-");
+      for (const [i, value] of others.entries())
+        if (value && value !== "-") {
+          const name = `${columns[i + 1]!.title}:`;
+          const fits = Bun.stringWidth(name) + Bun.stringWidth(value) + 3 <= this.columns;
+          this.line(`  ${this.paint("dim", name)}${fits ? " " : "\n    "}${value}`);
+        }
+    }
+  }
+
+  /** `Name: value` lines with the values under each other; one that does not fit a terminal begins on a line of its own. */
   pairs(rows: [name: string, value: string][]): void {
     const width = Math.max(...rows.map(([name]) => name.length)) + 1;
-    for (const [name, value] of rows)
-      this.line(`${this.paint("dim", `${name}:`.padEnd(width))} ${safeText(value)}`);
+    for (const [name, given] of rows) {
+      const value = safeText(given);
+      const fits = width + 1 + Bun.stringWidth(value) <= this.columns;
+      if (fits) this.line(`${this.paint("dim", `${name}:`.padEnd(width))} ${value}`);
+      else this.line(`${this.paint("dim", `${name}:`)}\n  ${value}`);
+    }
   }
 
   paint(style: Style, text: string): string {
