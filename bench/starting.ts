@@ -53,9 +53,10 @@ export async function commandRows(runs: number): Promise<Row[]> {
     return { name: line, value, unit: "ms", bound };
   };
   const lines = ["config get gateway.port", "sessions", "status --json", "health"];
+  const admin = ["agents list", "models status", "devices list", "completion --complete -- mod"];
   try {
     const rows = [await row("--version", 40)];
-    for (const line of lines) rows.push(await row(line, 80));
+    for (const line of [...lines, ...admin]) rows.push(await row(line, 80));
     return rows;
   } finally {
     await gateway.stop();

@@ -98,6 +98,8 @@ export const PLAIN = {
   BROWSER: "Browser to open; `echo` prints the address.",
   SSH_CONNECTION: "Set in an SSH session.",
   SUDO_USER: "Set by sudo: who called it.",
+  XDG_CONFIG_HOME: "Where programs keep their settings; ~/.config when it is not set.",
+  ZDOTDIR: "Where zsh reads its start files, when that is not the home folder.",
   XDG_RUNTIME_DIR: "Set in a login session: where the user's systemd is reached.",
   WSL_DISTRO_NAME: "Set in the Windows Subsystem for Linux.",
   PI_CODING_AGENT_DIR: "Older name of AGENT_DIR.",

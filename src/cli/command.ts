@@ -56,6 +56,13 @@ export type Command = {
   citty: CommandDef;
 };
 
+/** A row of the table of commands: nothing of the command is loaded before it is called. */
+export type CommandRow = {
+  /** One sentence for the list of commands. */
+  doc: string;
+  load(): Promise<Command>;
+};
+
 /** The parser takes every `no-` for a negation, so a flag that is called so has another name on the way through it. */
 export const parserName = (name: string): string => name.replace(/^no-/, "without-");
 

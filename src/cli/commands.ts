@@ -1,14 +1,16 @@
 /**
- * Every command, one row each; nothing of a command is loaded before it is called. The only place of the command line with
- * dynamic imports: `clawdbot --version` must not pay for the gateway.
+ * Every command, one row each, those of some topics in a registry of their own; nothing of a command is loaded before it is called. The
+ * only places of the command line with dynamic imports: `clawdbot --version` must not pay for the gateway.
  */
-import type { Command } from "./command.ts";
+import { AGENT_COMMANDS } from "./agents/registry.ts";
+import { CHANNEL_COMMANDS } from "./channels/registry.ts";
+import type { CommandRow } from "./command.ts";
+import { LEAVING_COMMANDS } from "./leaving/registry.ts";
+import { MODEL_COMMANDS } from "./models/registry.ts";
+import { SESSION_COMMANDS } from "./sessions/registry.ts";
+import { SHELL_COMMANDS } from "./shell/registry.ts";
 
-export type CommandRow = {
-  /** One sentence for the list of commands. */
-  doc: string;
-  load(): Promise<Command>;
-};
+export type { CommandRow } from "./command.ts";
 
 /** The path of a command is its words: `config get`. */
 export const COMMANDS: Record<string, CommandRow> = {
@@ -120,6 +122,11 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "List the conversations.",
     load: async () => (await import("./commands/sessions.ts")).sessions,
   },
+  "sessions list": {
+    doc: "The same as `sessions`.",
+    load: async () => (await import("./commands/sessions.ts")).list,
+  },
+  ...SESSION_COMMANDS,
   config: {
     doc: "Read and change the config file.",
     load: async () => (await import("./commands/onboard.ts")).config,
@@ -160,66 +167,7 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Print a new token: 64 hexadecimal digits.",
     load: async () => (await import("./commands/token.ts")).generate,
   },
-  channels: {
-    doc: "Chat networks: add, look at, sign in, remove.",
-    load: async () => (await import("./commands/channels.ts")).channels,
-  },
-  "channels list": {
-    doc: "List the accounts of the config.",
-    load: async () => (await import("./commands/channels.ts")).list,
-  },
-  "channels status": {
-    doc: "How every account is.",
-    load: async () => (await import("./commands/channels.ts")).status,
-  },
-  "channels capabilities": {
-    doc: "What each account can do.",
-    load: async () => (await import("./commands/channels-ask.ts")).capabilities,
-  },
-  "channels resolve": {
-    doc: "What names and numbers stand for on a network.",
-    load: async () => (await import("./commands/channels-ask.ts")).resolve,
-  },
-  "channels logs": {
-    doc: "Lines of the log about channels.",
-    load: async () => (await import("./commands/channels.ts")).logs,
-  },
-  "channels add": {
-    doc: "Add an account of a chat network.",
-    load: async () => (await import("./commands/channels-add.ts")).add,
-  },
-  "channels remove": {
-    doc: "Switch an account off, or take it out of the config.",
-    load: async () => (await import("./commands/channels-add.ts")).remove,
-  },
-  "channels login": {
-    doc: "Link an account with the phone.",
-    load: async () => (await import("./commands/channels-login.ts")).login,
-  },
-  "channels logout": {
-    doc: "Sign an account out.",
-    load: async () => (await import("./commands/channels-login.ts")).logout,
-  },
-  pairing: {
-    doc: "Let people in who wrote to a bot, or turn them away.",
-    load: async () => (await import("./commands/pairing.ts")).pairing,
-  },
-  "pairing list": {
-    doc: "Who wrote and waits for approval.",
-    load: async () => (await import("./commands/pairing.ts")).list,
-  },
-  "pairing approve": {
-    doc: "Let in the person who was given this code.",
-    load: async () => (await import("./commands/pairing.ts")).approve,
-  },
-  "pairing dismiss": {
-    doc: "Forget a request.",
-    load: async () => (await import("./commands/pairing.ts")).dismiss,
-  },
-  "pairing revoke": {
-    doc: "Take an approval back.",
-    load: async () => (await import("./commands/pairing.ts")).revoke,
-  },
+  ...CHANNEL_COMMANDS,
   message: {
     doc: "Send messages, and find out what became of one.",
     load: async () => (await import("./commands/message.ts")).message,
@@ -312,6 +260,10 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Print the gateway's log, and follow it.",
     load: async () => (await import("./commands/logs.ts")).logs,
   },
+  ...MODEL_COMMANDS,
+  ...AGENT_COMMANDS,
+  ...LEAVING_COMMANDS,
+  ...SHELL_COMMANDS,
 };
 
 /** Bigger parts that only some paths through a command need. */
@@ -330,3 +282,14 @@ export const commandsBelow = (path: string): Record<string, CommandRow> =>
       path === "" ? !name.includes(" ") : name.startsWith(`${path} `),
     ),
   );
+
+/** The path of the command that these words begin with, the longest one; empty when the first word names none. */
+export function pathIn(words: readonly string[]): string {
+  let path = "";
+  for (const word of words) {
+    const next = path ? `${path} ${word}` : word;
+    if (!(next in COMMANDS)) break;
+    path = next;
+  }
+  return path;
+}

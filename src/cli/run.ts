@@ -5,7 +5,7 @@ import { AppError, ERRORS, toAppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { hintInNixMode } from "../base/nix.ts";
 import { readCall, standIn } from "./called-as.ts";
-import { COMMANDS, commandsBelow, PARTS } from "./commands.ts";
+import { commandsBelow, PARTS, pathIn } from "./commands.ts";
 import { withNixDefault } from "./nix-default.ts";
 import { Out, safeText } from "./out.ts";
 
@@ -65,20 +65,17 @@ async function dispatch(name: string, globals: Globals, env: Env, out: Out): Pro
   return invoke({ name, path, words, env, out, profile: globals.profile });
 }
 
-/** The longest path that the first words name. A wrong second word of a command with subcommands is an unknown command too. */
+/** The longest path that the first words name. A wrong next word of a command with subcommands is an unknown command too. */
 function findCommand(words: string[]): string {
-  const [first = "", second = ""] = words;
-  if (`${first} ${second}` in COMMANDS) return `${first} ${second}`;
-  const below = Object.keys(commandsBelow(first)).map((path) => path.split(" ")[1]!);
-  const wrong = first in COMMANDS ? second : first;
-  if (first in COMMANDS && (below.length === 0 || second === "" || second.startsWith("-")))
-    return first;
-  const known = first in COMMANDS ? below : Object.keys(commandsBelow(""));
-  const near = nearest(wrong, [...known, "help"]);
-  throw new AppError("usage", `unknown command '${safeText(wrong)}'`, {
-    hint: near
-      ? `Did you mean ${near}?`
-      : `To see them all: ${[PRODUCT, ...(first in COMMANDS ? [first] : []), "--help"].join(" ")}`,
+  const path = pathIn(words);
+  const depth = path ? path.split(" ").length : 0;
+  const next = words[depth] ?? "";
+  const below = Object.keys(commandsBelow(path)).flatMap((each) => each.split(" ")[depth] ?? []);
+  if (path && (below.length === 0 || next === "" || next.startsWith("-"))) return path;
+  const near = nearest(next, path ? below : [...below, "help"]);
+  const like = [PRODUCT, ...(path ? [path] : [])].join(" ");
+  throw new AppError("usage", `unknown command '${safeText(next)}'`, {
+    hint: near ? `Did you mean ${near}?` : `To see them all: ${like} --help`,
   });
 }
 

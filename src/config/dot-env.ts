@@ -23,15 +23,34 @@ export function checkPlain(name: string, value: string): void {
 export async function setDotEnv(stateDir: string, name: string, value: string): Promise<string> {
   checkPlain(name, value);
   const path = join(stateDir, ".env");
-  try {
+  return changing(path, async () => {
     await ensureDir(stateDir);
     const before = await readTextIfThere(path);
     if (parseEnv(before)[name] === value) return path;
-    const line = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=.*(?:\\r?\\n|$)`, "gm");
-    const rest = before.replace(line, "");
+    const rest = without(before, name);
     const end = rest === "" || rest.endsWith("\n") ? "" : "\n";
     await atomicWrite(path, `${rest}${end}${name}=${value}\n`, { mode: 0o600 });
     return path;
+  });
+}
+
+/** Takes one variable out; every other line stays as it is. Undefined when it is not in the file, else the file's path. */
+export async function dropDotEnv(stateDir: string, name: string): Promise<string | undefined> {
+  const path = join(stateDir, ".env");
+  return changing(path, async () => {
+    const before = await readTextIfThere(path);
+    if (parseEnv(before)[name] === undefined) return undefined;
+    await atomicWrite(path, without(before, name), { mode: 0o600 });
+    return path;
+  });
+}
+
+const without = (text: string, name: string): string =>
+  text.replace(new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=.*(?:\\r?\\n|$)`, "gm"), "");
+
+async function changing<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
   } catch (cause) {
     const code = errnoOf(cause) ?? "";
     if (!["EACCES", "EPERM", "EROFS", "EISDIR"].includes(code)) throw cause;

@@ -57,7 +57,7 @@ export const UNREAD: readonly string[] = [
   "agents.list.*.identity.theme",
   "agents.entries.*.agentDir",
   "agents.entries.*.identity.theme",
-  "auth.{order,profiles}",
+  "auth.profiles",
   "gateway.auth.allowTailscale",
   "gateway.auth.rateLimit.exemptLoopback",
   "gateway.controlUi.{allowInsecureAuth,dangerouslyDisableDeviceAuth}",

@@ -119,7 +119,8 @@ export const AuthConfig = z
       }),
     order: z.record(z.string(), z.array(z.string())).default({}).meta({
       title: "Order",
-      description: "Per provider, the sign-ins in the order in which they are tried.",
+      description:
+        "Per provider, the keys in the order in which they are tried: names as in `clawdbot models auth list`, `env:ANTHROPIC_API_KEY` for example.",
     }),
     cooldowns: z
       .looseObject({

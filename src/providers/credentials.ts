@@ -32,7 +32,10 @@ type Source = {
 const ENV_NAME = /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/;
 const KINDS = ["oauth", "token", "api_key"];
 
-/** Profiles in the configured order (else by kind), then the environment, then the config's `apiKey`; each value once. */
+/**
+ * Those that `auth.order` names first, in that order; behind them profiles by kind, then the environment, then the config's `apiKey`.
+ * Each value once.
+ */
 export function keysFor(source: Source): Key[] {
   const { provider, env, envNames, apiKey } = source;
   const keys: Key[] = profilesFor(source).map((p) => ({ id: p.id, source: p.id, value: p.value }));
@@ -49,7 +52,11 @@ export function keysFor(source: Source): Key[] {
       value,
     });
   }
-  return keys.filter((key, i) => keys.findIndex((k) => k.value === key.value) === i);
+  const order = source.auth.order[provider] ?? [];
+  const rank = ({ id }: Key) => (order.includes(id) ? order.indexOf(id) : order.length);
+  return keys
+    .filter((key, i) => keys.findIndex((k) => k.value === key.value) === i)
+    .sort((a, b) => rank(a) - rank(b));
 }
 
 /** The value itself, or that of the variable it names. A name of a variable that is not set is no key. */

@@ -8,7 +8,7 @@ import { expand } from "../../docs/pages/config.ts";
 import { COMMAND } from "../../docs/pages/markdown.ts";
 import { PLAIN, PREFIXED } from "../../src/base/env.ts";
 import { readWords } from "../../src/cli/arguments.ts";
-import { COMMANDS } from "../../src/cli/commands.ts";
+import { COMMANDS, pathIn } from "../../src/cli/commands.ts";
 import { INACTIVE, inactivePart, UNREAD } from "../../src/config/inactive.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
 import { schemaAt, shapeOf } from "../../src/config/shape.ts";
@@ -51,7 +51,8 @@ test("the reference pages say what the program says", async () => {
   const extra = reference.map((page) => page.path.split("/").at(-1)!).filter((n) => !(n in made));
   // Stale? Write them anew with the command.
   expect({ command: COMMAND, stale, extra }).toEqual({ command: COMMAND, stale: [], extra: [] });
-});
+  // Every command is loaded for it.
+}, 20_000);
 
 /** As GitHub makes it of a heading. */
 const anchorOf = (heading: string): string =>
@@ -98,7 +99,7 @@ async function problemOf(given: string[], loose: boolean): Promise<string | unde
   while (/^--(?:dev|no-color|profile)$/.test(words[0] ?? ""))
     if (words.shift() === "--profile") words.shift();
   if (words.length === 0 || /^(?:<\w+>|--version|--help|-[vVh])$/.test(words[0]!)) return undefined;
-  const path = `${words[0]} ${words[1]}` in COMMANDS ? `${words[0]} ${words[1]}` : words[0]!;
+  const path = pathIn(words);
   const row = COMMANDS[path];
   if (!row) return "no such command";
   const rest = words.slice(path.split(" ").length).filter((word) => !/^(?:--help|-h)$/.test(word));

@@ -1,10 +1,13 @@
 /** `agent`: one message to an agent through the running gateway, and its answer; streamed when a person watches. */
 import { AppError } from "../../base/errors.ts";
+import type { NetworkId } from "../../channels/registry.ts";
 import type { Methods } from "../../gateway/methods/index.ts";
 import { RpcError } from "../../protocol/client.ts";
 import type { EventFrame } from "../../protocol/frames.ts";
 import { MAIN_KEY, sessionKey } from "../../protocol/session-key.ts";
 import { wholeNumber } from "../arguments.ts";
+import { accountNamed, channelNamed } from "../channels/accounts.ts";
+import { performAction } from "../channels/perform.ts";
 import type { ArgValues, Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import type { Out } from "../out.ts";
@@ -34,6 +37,15 @@ const ARGS = {
   },
   verbose: { type: "enum", options: ["on", "off"], description: "Show the tools that it uses." },
   timeout: { type: "string", hint: "seconds", default: "600", description: "Longest wait." },
+  deliver: { type: "boolean", description: "Send the answer to a chat too." },
+  channel: { type: "string", hint: "channel", description: "Channel of that chat." },
+  "reply-channel": {
+    type: "string",
+    hint: "channel",
+    description: "The same; wins over --channel.",
+  },
+  "reply-to": { type: "string", hint: "chat", description: "That chat; else --to." },
+  "reply-account": { type: "string", hint: "id", description: "Account of the channel." },
   ...CONNECTION,
 } as const;
 
@@ -56,9 +68,14 @@ export const agent = command({
     ['agent --session-id <id> -m "Go on"', "in an earlier one"],
     ['agent --agent main -m "Summarise this" --json', "with the run's data, for scripts"],
     ["agent --agent main -m - < question.txt", "the message from a file"],
+    [
+      'agent -m "Good morning" --deliver --reply-channel telegram --reply-to 12345',
+      "and the answer to a chat",
+    ],
   ],
   async run(args, cli) {
     const message = await messageOf(args);
+    const place = args.deliver ? placeFor(args) : undefined;
     const seconds = wholeNumber("timeout", args.timeout, { min: 1, max: 86_400 })!;
     const live = liveText(cli.out, args.verbose === "on");
     const runId = crypto.randomUUID();
@@ -68,10 +85,40 @@ export const agent = command({
       { ...paramsOf(args), message, timeout: seconds, idempotencyKey: runId },
       (event) => live.take(event.event, event.payload, runId),
     );
+    if (!args.json) live.finish(answer);
+    // Before success is told as JSON: who asked for a delivery counts on it.
+    if (place) await deliver(cli, args, place, answer);
     if (args.json) cli.out.data(answer);
-    else live.finish(answer);
   },
 });
+
+type Place = { channel: NetworkId; account: string; target: string };
+
+/** Where the answer goes too. Throws usage when the flags do not say it. */
+function placeFor(args: ArgValues<typeof ARGS>): Place {
+  const channel = args["reply-channel"] ?? args.channel;
+  const target = args["reply-to"] ?? args.to;
+  if (!channel || !target)
+    throw new AppError("usage", "--deliver needs a channel and a chat.", {
+      hint: "Say them with --reply-channel and --reply-to.",
+    });
+  return { channel: channelNamed(channel), account: accountNamed(args["reply-account"]), target };
+}
+
+/** Under keys made of the run's id, so that a repeated call sends nothing twice. Throws what the channel throws. */
+async function deliver(
+  cli: Cli,
+  wish: Wish,
+  place: Place,
+  { runId, result }: Answer,
+): Promise<void> {
+  for (const [i, { text }] of (result?.payloads ?? []).entries())
+    if (text)
+      await performAction(cli, { ...wish, timeout: undefined }, "send", {
+        ...place,
+        params: { message: text, key: `${runId}:deliver:${i}` },
+      });
+}
 
 /** How long a gateway that went away in the middle of a run is waited for, in ms, and how often it is looked for. */
 const PATIENCE_MS = 60_000;

@@ -207,6 +207,7 @@ export const search = actionCommand({
     "guild-id": { type: "string", hint: "id", description: "The server to look in." },
     "channel-id": { type: "string", hint: "id", description: "The chat to look in." },
     "author-id": { type: "list", hint: "id", description: "Only of this person; may be repeated." },
+    "author-ids": { type: "list", hint: "id", description: "The same as --author-id." },
     ...LIMIT,
   },
   examples: [['message search -t channel:123 --query "invoice"', "in one chat"]],
@@ -216,7 +217,7 @@ export const search = actionCommand({
     params: only({
       query: needed("query", args.query),
       guildId: args["guild-id"],
-      authorIds: args["author-id"],
+      authorIds: [...args["author-id"], ...args["author-ids"]],
       limit: args.limit,
     }),
   }),

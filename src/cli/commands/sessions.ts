@@ -7,7 +7,7 @@ import { listRow } from "../../gateway/session-rows.ts";
 import { peekSessions } from "../../store/sqlite/peek.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { Cli } from "../command.ts";
-import { command, GATEWAY_ARGS } from "../command.ts";
+import { command, GATEWAY_ARGS, underName } from "../command.ts";
 import { type Wish, withGateway } from "../rpc.ts";
 
 type Row = ReturnType<typeof listRow> & { contextTokens?: number };
@@ -50,6 +50,8 @@ export const sessions = command({
     });
   },
 });
+
+export const list = underName(sessions, "sessions", "sessions list");
 
 /** The gateway has the newest state; without one nobody writes to the database. */
 async function find(cli: Cli, wish: Wish, query: Query): Promise<Found> {

@@ -61,6 +61,16 @@ test("local: set up without questions, then nothing serious is found", async () 
   expect(existsSync(join(home.state, "clawdbot.json"))).toBe(true);
 });
 
+test("local: taken away again, all but the workspace", async () => {
+  const home = newHome();
+  await type(scriptOf("local", "set-up"), home);
+  const said = await type(scriptOf("local", "leave"), home);
+  expect(said).toContain(`[dry-run] remove ${join(home.dir, "clawd")}`);
+  expect(said).toContain("Workspace kept");
+  expect(existsSync(home.state)).toBe(false);
+  expect(existsSync(join(home.dir, "clawd/AGENTS.md"))).toBe(true);
+});
+
 test("local: the commands to look at a running gateway", async () => {
   const home = newHome();
   const gateway = await startGatewayProcess(home);

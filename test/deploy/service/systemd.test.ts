@@ -110,6 +110,16 @@ describe.skipIf(why !== undefined)("under systemd", () => {
   test("deploy-103 onboard --install-daemon makes the workspace, the config and the running user service", () => {
     const words = ["onboard", "--install-daemon", "--non-interactive", "--accept-risk"];
     ok(cli(own, "gateway", "status"));
+    /** Every path with its kind, mode, owner and link, and the sum of every file; the workspace left out. */
+    const home = () =>
+      ok(
+        machine.run([
+          "sh",
+          "-c",
+          `cd /home/own && find . -path ./clawd -prune -o -printf '%p %y %m %u %l\\n' | sort && find . -path ./clawd -prune -o -type f -exec sha256sum {} + | sort`,
+        ]),
+      );
+    const before = home();
     machine.run(["loginctl", "enable-linger", "own"]);
     const port = ["--gateway-port", "18999"];
     const said = ok(cli(own, ...words, ...port, "--auth-choice", "skip"));
@@ -123,8 +133,18 @@ describe.skipIf(why !== undefined)("under systemd", () => {
     expect(
       json(own, "doctor").findings.filter((f: { checkId: string }) => f.checkId === "service"),
     ).toEqual([]);
-    ok(cli(own, "gateway", "uninstall"));
-    machine.run(["rm", "-rf", "/home/own/.clawdbot", "/home/own/clawd"]);
+    ok(cli(own, "completion", "-s", "bash", "-i", "-y"));
+    expect(ok(cli(own, "agent", "-m", "Hello")).length).toBeGreaterThan(3);
+    expect(home()).not.toBe(before);
+    const away = ["uninstall", "--service", "--state", "--yes", "--non-interactive"];
+    const gone = ok(cli(own, ...away));
+    expect(gone).toContain("Removed the service clawdbot-gateway.service");
+    expect(gone).not.toContain("nothing to remove");
+    expect(gone).toContain("Workspace kept: /home/own/clawd");
+    expect(home()).toBe(before);
+    expect(show(own, "LoadState")).toBe("not-found");
+    expect(ok(cli(own, ...away))).toContain("There is nothing to remove.");
+    machine.run(["rm", "-rf", "/home/own/clawd"]);
     machine.run(["loginctl", "disable-linger", "own"]);
   });
 
