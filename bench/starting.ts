@@ -57,6 +57,7 @@ export async function commandRows(runs: number): Promise<Row[]> {
   try {
     const rows = [await row("--version", 40)];
     for (const line of [...lines, ...admin]) rows.push(await row(line, 80));
+    rows.push(await row("doctor --json", 300));
     return rows;
   } finally {
     await gateway.stop();

@@ -6,8 +6,13 @@ import { type ArgSpec, type ArgSpecs, LIST_MARK, parserName } from "./command.ts
 /**
  * Every flag as one word (`--port=1`), then `--`, then the positional words: no parser can misread it.
  * Throws `usage` with the nearest known flag in the hint.
+ * @param passOver is told the words that are not known, which are then left out; without it they are an error
  */
-export function readWords(raw: string[], specs: ArgSpecs): string[] {
+export function readWords(
+  raw: string[],
+  specs: ArgSpecs,
+  passOver?: (word: string) => void,
+): string[] {
   const flags: string[] = [];
   const positional: string[] = [];
   const lists = new Map<string, string[]>();
@@ -24,6 +29,10 @@ export function readWords(raw: string[], specs: ArgSpecs): string[] {
     const equals = word.indexOf("=");
     const flag = equals < 0 ? word : word.slice(0, equals);
     const found = findFlag(flag, specs);
+    if (!found && passOver) {
+      passOver(word);
+      continue;
+    }
     if (!found) throw unknownFlag(flag, specs);
     if (found.spec.type === "boolean") {
       const value = equals < 0 ? "true" : word.slice(equals + 1);
@@ -36,8 +45,9 @@ export function readWords(raw: string[], specs: ArgSpecs): string[] {
     }
   }
   for (const [name, values] of lists) flags.push(`--${parserName(name)}=${values.join(LIST_MARK)}`);
-  checkPositional(positional, specs);
-  return [...flags, "--", ...positional];
+  const known = passOver ? withoutExtra(positional, specs, passOver) : positional;
+  checkPositional(known, specs);
+  return [...flags, "--", ...known];
 }
 
 /** `-5` is a value, not a flag. */
@@ -78,6 +88,17 @@ function unknownFlag(flag: string, specs: ArgSpecs): AppError {
   return new AppError("usage", `unknown option '${flag}'`, {
     ...(near && { hint: `Did you mean ${near}?` }),
   });
+}
+
+/** The value of a flag that was passed over stands there too. */
+function withoutExtra(
+  words: string[],
+  specs: ArgSpecs,
+  passOver: (word: string) => void,
+): string[] {
+  const places = Object.values(specs).filter(({ type }) => type === "positional").length;
+  for (const word of words.slice(places)) passOver(word);
+  return words.slice(0, places);
 }
 
 function checkPositional(words: string[], specs: ArgSpecs): void {

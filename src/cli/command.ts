@@ -53,6 +53,8 @@ export type Command = {
   examples: [line: string, what: string][];
   /** More for the help, below the options. */
   notes?: string;
+  /** Words that it does not know are passed over, because published guides use some that never had an effect. */
+  lenient?: true;
   citty: CommandDef;
 };
 
@@ -79,6 +81,8 @@ export function command<const A extends ArgSpecs>(def: {
   args: A;
   examples: [line: string, what: string][];
   notes?: string;
+  /** See Command. Only for those that the original dispatched before its parser. */
+  lenient?: true;
   /** False for a command without a result of its own. */
   json?: false;
   run(args: ArgValues<A & typeof SHARED>, cli: Cli): Promise<number | void>;
@@ -108,8 +112,8 @@ export function command<const A extends ArgSpecs>(def: {
       return def.run(values as ArgValues<A & typeof SHARED>, context.data as Cli);
     },
   });
-  const { doc, examples, notes } = def;
-  return { doc, args, examples, ...(notes && { notes }), citty };
+  const { doc, examples, notes, lenient } = def;
+  return { doc, args, examples, ...(notes && { notes }), ...(lenient && { lenient }), citty };
 }
 
 /** How a command finds the gateway; see rpc.ts. */

@@ -36,7 +36,11 @@ export const COMMANDS: Record<string, CommandRow> = {
   },
   "gateway status": {
     doc: "Where the gateway should be, and whether it answers there.",
-    load: async () => (await import("./commands/gateway-status.ts")).gatewayStatus,
+    load: async () => (await import("./commands/gateway/status.ts")).gatewayStatus,
+  },
+  "gateway probe": {
+    doc: "Try every gateway that the flags and the config name.",
+    load: async () => (await import("./commands/gateway/probe.ts")).gatewayProbe,
   },
   "gateway install": {
     doc: "Run the gateway in the background, from now on and after every boot.",
@@ -104,7 +108,15 @@ export const COMMANDS: Record<string, CommandRow> = {
   },
   doctor: {
     doc: "Look for what is wrong, and say how to mend it.",
-    load: async () => (await import("./commands/doctor.ts")).doctor,
+    load: async () => (await import("./commands/doctor/doctor.ts")).doctor,
+  },
+  security: {
+    doc: "How safe this installation is.",
+    load: async () => (await import("./commands/doctor/security.ts")).security,
+  },
+  "security audit": {
+    doc: "Look for what others could read, change or use.",
+    load: async () => (await import("./commands/doctor/security.ts")).audit,
   },
   status: {
     doc: "Overview of gateway, model, agents and sessions; works while the gateway is down.",
@@ -273,6 +285,7 @@ export const PARTS = {
   app: () => import("../app.ts"),
   settings: () => import("./settings.ts"),
   launchdLog: () => import("../service/launchd-log.ts"),
+  statusReport: () => import("./status/report.ts"),
 };
 
 /** The rows below a path: `config get` for `config`; the first words for the empty path. */

@@ -8,7 +8,7 @@ import { readWords } from "./arguments.ts";
 import type { ArgSpecs, Cli } from "./command.ts";
 import { COMMANDS, commandsBelow } from "./commands.ts";
 import { showCommandHelp } from "./help.ts";
-import type { Out } from "./out.ts";
+import { type Out, safeText } from "./out.ts";
 
 export type Invocation = {
   name: string;
@@ -29,7 +29,11 @@ export async function invoke(invocation: Invocation): Promise<number> {
     showCommandHelp(out, name, path, command, commandsBelow(path));
     return 0;
   }
-  const canonical = wordsOf(invocation, command.args);
+  const unknown: string[] = [];
+  const passOver = command.lenient && ((word: string) => void unknown.push(word));
+  const canonical = wordsOf(invocation, command.args, passOver);
+  if (unknown.length > 0)
+    out.note(safeText(`${path} does not know ${unknown.join(" ")}, and goes on without.`));
   for (const warning of env.warnings) out.note(warning);
   const cli: Cli = {
     name,
@@ -43,9 +47,13 @@ export async function invoke(invocation: Invocation): Promise<number> {
 }
 
 /** What is wrong with the words is said together with where the right ones are. */
-function wordsOf({ name, path, words }: Invocation, specs: ArgSpecs): string[] {
+function wordsOf(
+  { name, path, words }: Invocation,
+  specs: ArgSpecs,
+  passOver: ((word: string) => void) | undefined,
+): string[] {
   try {
-    return readWords(words, specs);
+    return readWords(words, specs, passOver);
   } catch (cause) {
     if (!(cause instanceof AppError) || cause.hint) throw cause;
     throw new AppError(cause.code, cause.message, { hint: `To see how: ${name} ${path} --help` });

@@ -1,7 +1,7 @@
 /** The few config values that a command needs to find its gateway, read without starting anything. */
 import type { Env } from "../base/env.ts";
 import type { Paths } from "../base/paths.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, type Loaded } from "../config/load.ts";
 import { describe } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { peekGeneratedToken } from "../gateway/secret.ts";
@@ -19,7 +19,11 @@ export type Settings = {
 };
 
 export async function loadSettings(env: Env, paths: Paths): Promise<Settings> {
-  const loaded = await loadConfig({ env, paths, strictVariables: false });
+  return settingsOf(await loadConfig({ env, paths, strictVariables: false }), paths);
+}
+
+/** The same from a config that was read already. */
+export function settingsOf(loaded: Loaded, paths: Paths): Settings {
   return {
     config: loaded.config,
     exists: loaded.exists,

@@ -46,9 +46,10 @@ test("with a healthy gateway and a model nothing is wrong", async () => {
   const env = { ANTHROPIC_API_KEY: "sk-ant-api03-some-key" };
   const gateway = await startGatewayProcess(home, { env });
   open.push(() => gateway.kill());
-  const done = await runCli(["doctor"], { home, env });
+  // Where the tests run may itself be a container, whose disk goes with it.
+  const done = await runCli(["doctor", "--skip", "disk"], { home, env });
   expect(done.stdout).toContain("Everything is well.");
-  expect((await look(home, [], env)).ok).toBe(true);
+  expect((await look(home, ["--skip", "disk"], env)).ok).toBe(true);
 });
 
 test("a config that cannot be used is told with line, key and remedy", async () => {

@@ -4,6 +4,8 @@ import { BINARY, type Home, plainEnv } from "./binary.ts";
 export type Session = {
   /** Everything on the screen so far, without colours. */
   text(): string;
+  /** The same as it came, with what steers the terminal. */
+  raw(): string;
   /** Resolves when the text has appeared after the last one that was waited for. */
   sees(what: string): Promise<void>;
   type(text: string): void;
@@ -19,6 +21,7 @@ export function inTerminal(
   program = BINARY,
 ): Session {
   let all = "";
+  let raw = "";
   let from = 0;
   const waiting = new Set<() => void>();
   const look = () => {
@@ -30,7 +33,9 @@ export function inTerminal(
     terminal: {
       ...size,
       data(_, data) {
-        all += Bun.stripANSI(new TextDecoder().decode(data));
+        const piece = new TextDecoder().decode(data);
+        raw += piece;
+        all += Bun.stripANSI(piece);
         look();
       },
     },
@@ -43,6 +48,7 @@ export function inTerminal(
   });
   return {
     text: () => all,
+    raw: () => raw,
     sees: (what) =>
       new Promise((done, fail) => {
         const one = () => {

@@ -1,6 +1,6 @@
 /** `daemon …`: what the original called `gateway …` for the service, kept for scripts and habits. */
 import { type Command, underName } from "../command.ts";
-import { gatewayStatus } from "./gateway-status.ts";
+import { gatewayStatus } from "./gateway/status.ts";
 import { install, restart, start, stop, uninstall } from "./service.ts";
 
 const daemon = (made: Command): Command => underName(made, "gateway", "daemon");

@@ -2,10 +2,12 @@
 import { readLock } from "../../base/lock.ts";
 import { formatAge } from "../../base/time.ts";
 import { nameOf } from "../../channels/summary.ts";
+import { liveLine } from "../channels/lines.ts";
 import type { Cli } from "../command.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import { safeText } from "../out.ts";
 import { type Target, timeoutOf, type Wish, withGateway } from "../rpc.ts";
+import { askChannels, type RemoteChannels } from "../status/probe.ts";
 
 type ChannelCard = {
   configured?: boolean;
@@ -37,14 +39,17 @@ type Summary = {
   }[];
 };
 
-type Answer = { summary: Summary; ms: number; where: string };
+type Answer = { summary: Summary; ms: number; where: string; channels?: RemoteChannels };
 
 const ask = (cli: Cli, wish: Wish, probe: boolean): Promise<Answer> =>
-  withGateway(cli, wish, async ({ client, target }) => {
+  withGateway(cli, wish, async (gateway) => {
+    const { client, target } = gateway;
+    const timeoutMs = timeoutOf(wish);
     const before = performance.now();
-    const summary = await client.call("health", { probe }, { timeoutMs: timeoutOf(wish) });
+    const summary = await client.call("health", { probe }, { timeoutMs });
     const ms = Math.round(performance.now() - before);
-    return { summary, ms, where: placeOf(cli, target) };
+    const channels = probe ? await askChannels(gateway, timeoutMs, true) : undefined;
+    return { summary, ms, where: placeOf(cli, target), ...(channels && { channels }) };
   });
 
 /** The local socket's path says nothing to people; the lock has the port. */
@@ -58,7 +63,8 @@ const ARGS = {
   ...GATEWAY_ARGS,
   verbose: {
     type: "boolean",
-    description: "When it does not answer: say where it was looked for.",
+    description:
+      "Also ask every chat network; when the gateway does not answer, say where it was looked for.",
   },
   debug: { type: "boolean", description: "The same as --verbose." },
   quiet: { type: "boolean", description: "Say nothing when it is well; the exit code tells." },
@@ -73,6 +79,7 @@ export const health = command({
     ["health --quiet", "for the health check of a container"],
     ["health --url wss://host --token <token>", "a gateway on another machine"],
   ],
+  lenient: true,
   async run(args, cli) {
     const answer = await ask(cli, args, args.verbose || args.debug);
     const { summary } = answer;
@@ -99,7 +106,7 @@ export const gatewayHealth = command({
   },
 });
 
-function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
+function printHealth({ out }: Cli, { summary, ms, where, channels }: Answer): void {
   const failing = summary.failing ?? [];
   const [state, colour] =
     summary.ok === false
@@ -114,6 +121,9 @@ function printHealth({ out }: Cli, { summary, ms, where }: Answer): void {
     const text = channelText(summary.channels?.[id] ?? {});
     out.line(safeText(`${summary.channelLabels?.[id] ?? id}: ${text}`));
   }
+  for (const id of channels?.channelOrder ?? [])
+    for (const account of channels?.channelAccounts[id] ?? [])
+      out.line(safeText(liveLine(id, account, channels!.ts)));
   const agents = summary.agents ?? [];
   const names = agents.map((agent) => agent.agentId + (agent.isDefault ? " (default)" : ""));
   out.line(`Agents: ${names.join(", ") || "none"}`);

@@ -75,11 +75,18 @@ async function fileSource({ env, paths }: Cli): Promise<Source> {
   };
 }
 
-/** The file that the gateway writes to, or did. Throws not_found when it never wrote one. */
-export async function logFileOf({ env, paths }: Cli): Promise<string> {
+/** The file that the gateway writes to, or did; undefined when it never wrote one. */
+export async function newestLogFile({ env, paths }: Cli): Promise<string | undefined> {
   const { loadSettings } = await PARTS.settings();
   const path = (await loadSettings(env, paths)).config?.logging.file ?? newestLog(paths.logDir);
-  if (path && existsSync(path)) return path;
+  return path && existsSync(path) ? path : undefined;
+}
+
+/** The same. Throws not_found when it never wrote one. */
+export async function logFileOf(cli: Cli): Promise<string> {
+  const { paths } = cli;
+  const path = await newestLogFile(cli);
+  if (path) return path;
   throw new AppError("not_found", `There is no log file yet in ${paths.logDir}.`, {
     hint: "The gateway makes one when it starts.",
   });

@@ -28,6 +28,7 @@ export const sessions = command({
     ["sessions --active 60", "those of the last hour"],
     ["sessions --limit all --json", "all of them, for scripts"],
   ],
+  lenient: true,
   async run(args, cli) {
     const query = {
       limit:

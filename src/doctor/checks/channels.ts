@@ -7,6 +7,7 @@ import { type ChannelWarning, warningsOf } from "../../channels/summary.ts";
 import { isRecord } from "../../config/path.ts";
 import { peekPairing, peekTroubled } from "../../store/sqlite/peek.ts";
 import type { Check, Finding, Severity } from "../check.ts";
+import { fromDatabase } from "./database.ts";
 
 const SEVERITY: Record<ChannelWarning["kind"], Severity> = {
   config: "warning",
@@ -15,27 +16,27 @@ const SEVERITY: Record<ChannelWarning["kind"], Severity> = {
   permissions: "warning",
   privacy: "warning",
 };
-/** What the config alone shows; the rest only a running gateway knows. */
-const FROM_CONFIG = new Set<ChannelWarning["kind"]>(["config", "privacy"]);
+/** What the config alone shows; the rest only a running gateway knows. Who may come in is told by people.ts. */
+const FROM_CONFIG = new Set<ChannelWarning["kind"]>(["config"]);
+const ELSEWHERE = new Set<ChannelWarning["kind"]>(["config", "privacy"]);
 
 export const channelCheck: Check = {
   id: "channels",
   title: "Channels",
-  async run({ loaded, running, command }) {
+  async run({ loaded, running, command, now }) {
     const { config, env } = loaded;
     if (!config) return [];
     const rows = await configuredAccounts(
       (id) => config.channels[id],
       (name) => env.raw(name),
     );
-    const now = Date.now();
     const local = rows.flatMap(({ channel, snapshot }) =>
       warningsOf(channel, snapshot, now, command),
     );
     const remote = running?.channelWarnings ?? [];
     return [
       ...local.filter(({ kind }) => FROM_CONFIG.has(kind)),
-      ...remote.filter(({ kind }) => !FROM_CONFIG.has(kind)),
+      ...remote.filter(({ kind }) => !ELSEWHERE.has(kind)),
     ]
       .map(({ channel, kind, message, fix }): Finding => ({
         severity: SEVERITY[kind],
@@ -82,11 +83,9 @@ const MOST = 1_000;
 export const outboxCheck: Check = {
   id: "delivery",
   title: "Delivery",
-  async run({ paths, command }) {
-    const now = Date.now();
-    const rows = peekTroubled(paths.databasePath, MOST).filter(
-      ({ createdAt }) => now - createdAt < RECENT_MS,
-    );
+  async run({ paths, command, now }) {
+    const troubled = fromDatabase([], () => peekTroubled(paths.databasePath, MOST));
+    const rows = troubled.filter(({ createdAt }) => now - createdAt < RECENT_MS);
     const [last] = rows;
     if (!last) return [];
     const dead = rows.filter(({ state }) => state === "dead").length;
@@ -111,9 +110,11 @@ const WAITING_MS = 300_000;
 export const pairingCheck: Check = {
   id: "pairing",
   title: "Pairing",
-  async run({ paths, command }) {
-    const now = Date.now();
-    const { requests } = peekPairing(paths.databasePath, now - PAIRING_LIMITS.ttlMs);
+  async run({ paths, command, now }) {
+    const since = now - PAIRING_LIMITS.ttlMs;
+    const { requests } = fromDatabase({ requests: [], allowed: [] }, () =>
+      peekPairing(paths.databasePath, since),
+    );
     const waiting = requests.filter(({ createdAt }) => now - createdAt > WAITING_MS);
     if (waiting.length === 0) return [];
     const many = waiting.length > 1;

@@ -1,13 +1,13 @@
 /** The gateway itself: does it run, is it this version, and if not, what is in its place? */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 import { PRODUCT, VERSION } from "../../base/brand.ts";
-import { realPathOf } from "../../base/fs.ts";
+import { realPathOf, shellWord } from "../../base/fs.ts";
 import { readLock } from "../../base/lock.ts";
 import { GATEWAY_PORT } from "../../gateway/config.ts";
 import { portOwners } from "../../gateway/port-owner.ts";
-import type { Check } from "../check.ts";
+import type { Check, Finding } from "../check.ts";
 
 export const gatewayCheck: Check = {
   id: "gateway",
@@ -72,10 +72,44 @@ export const installCheck: Check = {
         severity: "warning",
         message: `More than one ${PRODUCT} is installed: ${[self, ...others].join(", ")}.`,
         fixHint: "Remove those that you do not use, so that an update reaches the right one.",
+        audit: { id: "binary.path_shadowed", title: "More than one program of this name" },
       },
     ];
   },
 };
+
+/** Who can change the program can do everything that its user can. */
+export const programCheck: Check = {
+  id: "program",
+  title: "Program",
+  async run({ env }) {
+    const self = realPathOf(process.execPath);
+    const found: Finding[] = [];
+    const { mode } = statSync(self);
+    if (process.platform !== "win32" && isProduct(self) && mode & 0o022)
+      found.push({
+        severity: "critical",
+        message: `Other users of this machine can replace the program: ${self} has the mode ${(mode & 0o777).toString(8)}.`,
+        fixHint: `chmod go-w ${shellWord(self)}`,
+        path: self,
+        audit: { id: "binary.writable_by_others", title: "Others can replace the program" },
+      });
+    const set = Object.keys(env.vars).filter(
+      (name) => /^(?:BUN_|LD_PRELOAD$|DYLD_INSERT)/.test(name) && !HARMLESS.has(name),
+    );
+    if (set.length > 0)
+      found.push({
+        severity: "info",
+        message: `Variables that change how programs run are set: ${set.join(", ")}.`,
+        fixHint: `unset ${set.join(" ")}`,
+        audit: { id: "env.bun_overrides", title: "Variables change how the program runs" },
+      });
+    return found;
+  },
+};
+
+/** Set by installers and by ourselves. */
+const HARMLESS = new Set(["BUN_INSTALL", "BUN_CONFIG_MAX_HTTP_REQUESTS"]);
 
 /** False when this is Bun running the sources. */
 const isProduct = (path: string): boolean => !/[\\/]bun(?:\.exe)?$/.test(path);

@@ -4,9 +4,11 @@ import { existsSync } from "node:fs";
 import { shellWord } from "../../base/fs.ts";
 import { CUT_OFF } from "../../config/document.ts";
 import { lastGoodPath } from "../../config/last-good.ts";
+import { migrate } from "../../config/migrate.ts";
+import { formatPath, isRecord } from "../../config/path.ts";
 import { describe } from "../../config/problem.ts";
 import { DAMAGED } from "../../config/source.ts";
-import type { Check, Finding } from "../check.ts";
+import type { Check, Finding, Fix, Scene } from "../check.ts";
 
 export const configCheck: Check = {
   id: "config",
@@ -26,11 +28,6 @@ export const configCheck: Check = {
       ...(problem.hint && { fixHint: problem.hint }),
       path,
     }));
-    const older = loaded.moved.map(({ from, to }): Finding => ({
-      severity: "info",
-      message: `${from.join(".")} is an older name; it is read as ${to.join(".")}.`,
-      path,
-    }));
     const inactive = loaded.inactive.length
       ? [
           {
@@ -45,9 +42,52 @@ export const configCheck: Check = {
       message,
       fixHint: "Unset one of the two.",
     }));
-    return [...errors, ...warnings, ...older, ...inactive, ...variables];
+    return [...errors, ...warnings, ...inactive, ...variables];
   },
 };
+
+/** Older spellings work as they are; written anew, the file says what the documentation says. */
+export const keysCheck: Check = {
+  id: "retired-keys",
+  title: "Older keys",
+  async run(scene) {
+    const { moved, path } = scene.loaded;
+    if (moved.length === 0) return [];
+    const names = moved.map(({ from, to }) =>
+      to.length > 0
+        ? `${formatPath(from)} is read as ${formatPath(to)}`
+        : `${formatPath(from)} has no effect any more`,
+    );
+    const shown = names.slice(0, MOST_KEYS).join(", ");
+    const more = names.length > MOST_KEYS ? `, and ${names.length - MOST_KEYS} more` : "";
+    const fix = rewrite(scene);
+    return [
+      {
+        severity: "info",
+        message: `Older spellings in the config: ${shown}${more}. They work; the settings page and the documentation use today's.`,
+        ...(fix && { fixHint: `${scene.command} doctor --fix`, fix }),
+        path,
+      },
+    ];
+  },
+};
+
+const MOST_KEYS = 5;
+
+/** Undefined where the file cannot be written as one: parts of it are in other files, or it is not understood. */
+function rewrite({ loaded }: Scene): Fix | undefined {
+  if (loaded.files.length > 0 || loaded.errors.length > 0 || !isRecord(loaded.parsed))
+    return undefined;
+  // Variables stay variables: this is what the user wrote, not what it means.
+  const value = structuredClone(loaded.parsed);
+  migrate(value);
+  return {
+    kind: "safe",
+    label: "Write the older keys of the config under today's names",
+    done: `${loaded.path} uses today's names; the former file is ${loaded.path}.bak.`,
+    changes: [{ kind: "set", path: [], value }],
+  };
+}
 
 /** The way back from a file that ends too early or is no text. Of an included file (another one than `config`) no copies are kept. */
 function wholeAgain(path: string, config: string, lastGood: string): string {
@@ -81,7 +121,16 @@ export const modeCheck: Check = {
         message: loaded.exists
           ? "gateway.mode is not set; the gateway starts as a local one."
           : "There is no config file yet; the gateway starts with defaults.",
-        fixHint: `${command} onboard`,
+        fixHint: loaded.exists ? `${command} config set gateway.mode local` : `${command} onboard`,
+        ...(loaded.exists && {
+          path: "gateway.mode",
+          fix: {
+            kind: "safe" as const,
+            label: "Write gateway.mode local into the config",
+            done: "gateway.mode is local now.",
+            changes: [{ kind: "set" as const, path: ["gateway", "mode"], value: "local" }],
+          },
+        }),
       },
     ];
   },

@@ -18,7 +18,7 @@ import { APPLICATION_ID, latest, MIGRATIONS, TABLES } from "./migrations.ts";
 const WHOLE_CHECK_BYTES = 32 * 1024 * 1024;
 
 /** A file beside the database that says: the last run met damage in it. */
-const suspectPath = (path: string) => `${path}.suspect`;
+export const suspectPath = (path: string) => `${path}.suspect`;
 
 /** Remembers damage that was met while running, for the next open. */
 export function suspect(path: string, reason: string): void {
@@ -89,15 +89,22 @@ function isForeign(path: string): boolean {
   );
 }
 
+/** What of a connection is asked; enough for a file that is only looked at. */
+export type Asked = Pick<Connection, "all" | "get" | "pragma" | "path">;
+
 /** A cut file of any size. Pages that are still in the WAL need not be in the file yet. */
-function missingPages(connection: Connection, size: number, walBytes: number): string | undefined {
+export function missingPages(
+  connection: Asked,
+  size: number,
+  walBytes: number,
+): string | undefined {
   const expected = connection.pragma("page_count") * connection.pragma("page_size");
   if (walBytes > 0 || size === 0 || size >= expected) return undefined;
   return `the file was cut: ${size} of ${expected} bytes are there`;
 }
 
 /** What is wrong with the content, or undefined. `thorough` reads all of it whatever its size. */
-export function problemOf(connection: Connection, thorough: boolean): string | undefined {
+export function problemOf(connection: Asked, thorough: boolean): string | undefined {
   const names = connection.all<{ name: string }>(
     "SELECT name FROM sqlite_schema WHERE type = 'table'",
   );

@@ -1,12 +1,14 @@
 /** A look at the database from outside while no gateway runs: nothing is written, created, migrated or repaired. */
 import { Database } from "bun:sqlite";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 
 import type { AllowedRow, OutboxRow, PairingRow, SessionPage, Store } from "../store.ts";
 import type { TakeoverReads } from "../takeover.ts";
 import type { Units } from "./commit.ts";
+import { type Asked, missingPages, problemOf, suspectPath } from "./damage.ts";
 import type { Connection } from "./database.ts";
 import { storeError } from "./failure.ts";
+import { latest, MIGRATIONS } from "./migrations.ts";
 import { takeoverReads } from "./older/takeover.ts";
 import { OUTBOX_COLUMNS } from "./outbox.ts";
 import {
@@ -119,6 +121,59 @@ export async function peekTakeover<T>(
         opened.query(sql).all(...values) as Row[],
     };
     return await use(takeoverReads(reader, { read: async (unit) => unit() }));
+  } catch (cause) {
+    throw storeError(cause, path);
+  } finally {
+    db?.close();
+  }
+}
+
+/** The newest time that anything stored has, epoch ms; undefined where nothing is stored. */
+export const peekNewest = (path: string): number | undefined =>
+  peek<number | undefined>(path, "sessions", undefined, (db) => {
+    const { at } = db
+      .query<{ at: number | null }, []>(
+        `SELECT max((SELECT coalesce(max(updated_at), 0) FROM sessions),
+                    (SELECT coalesce(max(accepted_at), 0) FROM inbound)) AS at`,
+      )
+      .get()!;
+    return at || undefined;
+  });
+
+export type DatabaseHealth = {
+  /** Of the schema, as the file says, and the newest that this program knows. */
+  version: number;
+  known: number;
+  /** What is wrong with the content; absent when nothing is. */
+  damage?: string;
+};
+
+/**
+ * Whether the file is whole, without changing it. A large one is read whole only with `thorough`, or when the last run met damage
+ * in it. Throws `store_failed` for what cannot be read at all, and for another program's database.
+ */
+export function peekHealth(path: string, thorough: boolean): DatabaseHealth {
+  const known = latest(MIGRATIONS);
+  const found = statSync(path);
+  if (found.isDirectory()) return { version: 0, known, damage: "there is a folder in its place" };
+  if (found.size === 0) return { version: 0, known };
+  let db: Database | undefined;
+  try {
+    const opened = (db = new Database(path, { readonly: true }));
+    const asked: Asked = {
+      path,
+      get: <Row>(sql: string) => (opened.query(sql).get() as Row | null) ?? undefined,
+      all: <Row>(sql: string) => opened.query(sql).all() as Row[],
+      pragma: (name) =>
+        (opened.query(`PRAGMA ${name}`).get() as Record<string, number> | null)?.[name] ?? 0,
+    };
+    const version = asked.pragma("user_version");
+    if (version > known) return { version, known };
+    const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    const damage =
+      missingPages(asked, found.size, wal) ??
+      problemOf(asked, thorough || existsSync(suspectPath(path)));
+    return { version, known, ...(damage !== undefined && { damage }) };
   } catch (cause) {
     throw storeError(cause, path);
   } finally {

@@ -2,16 +2,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { isSecretName } from "../../base/env.ts";
-import { readLock } from "../../base/lock.ts";
-import { maskSecret } from "../../base/redact.ts";
-import { command, GATEWAY_ARGS } from "../command.ts";
-import { tcpTarget } from "../rpc.ts";
-import { type Look, lookAtService } from "../service/look.ts";
-import { openService, type Service, verbLine } from "../service/service.ts";
-import { loadSettings } from "../settings.ts";
-import { serviceFacts } from "./service.ts";
-import { probeGateway, shownUrl } from "./status.ts";
+import { isSecretName } from "../../../base/env.ts";
+import { readLock } from "../../../base/lock.ts";
+import { maskSecret } from "../../../base/redact.ts";
+import { command, GATEWAY_ARGS } from "../../command.ts";
+import { tcpTarget } from "../../rpc.ts";
+import { type Look, lookAtService } from "../../service/look.ts";
+import { openService, type Service, verbLine } from "../../service/service.ts";
+import { loadSettings } from "../../settings.ts";
+import { probeGateway, shownUrl } from "../../status/probe.ts";
+import { serviceFacts } from "../service.ts";
 
 /** Without the secrets that an older version has put there. */
 const shownEnvironment = (environment: Record<string, string>): Record<string, string> =>
