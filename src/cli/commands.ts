@@ -42,6 +42,10 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Try every gateway that the flags and the config name.",
     load: async () => (await import("./commands/gateway/probe.ts")).gatewayProbe,
   },
+  "gateway usage-cost": {
+    doc: "The same as `usage`.",
+    load: async () => (await import("./commands/gateway/usage.ts")).gatewayUsage,
+  },
   "gateway install": {
     doc: "Run the gateway in the background, from now on and after every boot.",
     load: async () => (await import("./commands/service.ts")).install,
@@ -121,6 +125,10 @@ export const COMMANDS: Record<string, CommandRow> = {
   status: {
     doc: "Overview of gateway, model, agents and sessions; works while the gateway is down.",
     load: async () => (await import("./commands/status.ts")).status,
+  },
+  usage: {
+    doc: "Tokens and cost of the last days, by day and by model.",
+    load: async () => (await import("./commands/gateway/usage.ts")).usage,
   },
   dashboard: {
     doc: "Print a link that opens the Control UI and signs you in.",
@@ -286,6 +294,7 @@ export const PARTS = {
   settings: () => import("./settings.ts"),
   launchdLog: () => import("../service/launchd-log.ts"),
   statusReport: () => import("./status/report.ts"),
+  usage: () => import("./commands/gateway/usage.ts"),
 };
 
 /** The rows below a path: `config get` for `config`; the first words for the empty path. */

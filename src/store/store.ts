@@ -91,6 +91,22 @@ export type NewEntry = { at: number; body: EntryBody };
 /** `seq` grows by one within a session id. */
 export type Entry = NewEntry & { seq: number };
 
+/** @property since epoch ms; `after` is the `next` of the call before */
+export type UsageQuery = { since: number; after?: UsageCursor };
+/** The entries of this transcript below `before` are still to be read, and all transcripts behind it. */
+export type UsageCursor = { transcript: number; before: number };
+/** Sums of the answers of one model within a quarter of an hour that begins at `at`. */
+export type UsageRow = {
+  at: number;
+  agentId: string;
+  provider: string;
+  model: string;
+  /** Answers of the model. */
+  calls: number;
+  usage: Usage;
+};
+export type UsagePage = { rows: UsageRow[]; next?: UsageCursor };
+
 /**
  * queued: accepted, not begun. running: begun; after a restart it is continued. merged: answered by the turn `leadId`.
  * The other three are final.
@@ -299,6 +315,11 @@ export interface Store {
     from(sessionId: string, from: number): Promise<Entry[]>;
     /** Appends outside a turn (`chat.inject`). Gives the entries with their `seq`. */
     append(sessionId: string, entries: NewEntry[]): Promise<Entry[]>;
+    /**
+     * What models have used, over all transcripts. One call reads a bounded number of entries; `next` goes on, and is absent at the
+     * end. Rows of several calls may be about the same time and model.
+     */
+    usage(query: UsageQuery): Promise<UsagePage>;
   };
   sessions: {
     get(key: SessionKey): Promise<SessionRow | undefined>;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 
 import { AppError } from "../../src/base/errors.ts";
 import type { Address, Inbound, Message, Route, SessionKey } from "../../src/flow.ts";
-import type { NewEntry, NewOutbox, Store } from "../../src/store/store.ts";
+import type { NewEntry, NewOutbox, Store, UsageCursor, UsageRow } from "../../src/store/store.ts";
 
 export const key = (name: string) => `agent:main:${name}` as SessionKey;
 
@@ -368,6 +368,106 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         expect(await store.turns.begin([], [], 1)).toBeUndefined();
         expect(await code(store.turns.append("nope", []))).toBe("not_found");
         expect(await code(store.turns.finish("nope", end()))).toBe("not_found");
+      });
+    });
+
+    describe("usage", () => {
+      const answer = (at: number, model: string, input: number): NewEntry => ({
+        at,
+        body: {
+          kind: "message",
+          message: { role: "assistant", blocks: [{ type: "text", text: "yes" }], at },
+          choice: { provider: "p", model, ref: `p/${model}` },
+          usage: { input, output: 1, cacheRead: 2, cacheWrite: 3 },
+        },
+      });
+      /** All steps, with the number of them. */
+      const walk = async (since: number) => {
+        const rows: UsageRow[] = [];
+        let steps = 0;
+        let after: UsageCursor | undefined;
+        for (;;) {
+          const page = await store.transcript.usage({ since, ...(after && { after }) });
+          rows.push(...page.rows);
+          steps++;
+          if (!page.next) return { rows, steps };
+          after = page.next;
+        }
+      };
+      const tokens = ({ rows }: { rows: UsageRow[] }) =>
+        rows.reduce((all, { usage }) => all + usage.input, 0);
+
+      test("an empty store and messages of people have used nothing", async () => {
+        expect((await walk(0)).rows).toEqual([]);
+        await accept("1");
+        await store.transcript.append(await sessionId(), [said("user", "x")]);
+        expect((await walk(0)).rows).toEqual([]);
+      });
+
+      test("answers are added up by model and quarter of an hour, from `since` on", async () => {
+        await accept("1");
+        const quarter = 900_000;
+        await store.transcript.append(await sessionId(), [
+          answer(1, "a", 1000),
+          answer(quarter, "a", 10),
+          answer(quarter + 5, "a", 20),
+          answer(quarter + 6, "b", 40),
+          said("user", "x"),
+          answer(2 * quarter, "a", 80),
+        ]);
+        const { rows } = await walk(quarter);
+        expect(rows.toSorted((x, y) => x.at - y.at || x.model.localeCompare(y.model))).toEqual([
+          {
+            at: quarter,
+            agentId: "main",
+            provider: "p",
+            model: "a",
+            calls: 2,
+            usage: { input: 30, output: 2, cacheRead: 4, cacheWrite: 6 },
+          },
+          {
+            at: quarter,
+            agentId: "main",
+            provider: "p",
+            model: "b",
+            calls: 1,
+            usage: { input: 40, output: 1, cacheRead: 2, cacheWrite: 3 },
+          },
+          {
+            at: 2 * quarter,
+            agentId: "main",
+            provider: "p",
+            model: "a",
+            calls: 1,
+            usage: { input: 80, output: 1, cacheRead: 2, cacheWrite: 3 },
+          },
+        ]);
+      });
+
+      test("a reset takes nothing away, and a deleted session does", async () => {
+        await accept("1");
+        await store.transcript.append(await sessionId(), [answer(5, "a", 1)]);
+        await store.sessions.reset(key("main"), "main", 6);
+        await store.transcript.append(await sessionId(), [answer(7, "a", 2)]);
+        expect(tokens(await walk(0))).toBe(3);
+        await store.sessions.delete(key("main"), false);
+        expect(tokens(await walk(0))).toBe(0);
+      });
+
+      test("a long transcript and many old ones are read in steps, each entry once", async () => {
+        await accept("1");
+        const many = Array.from({ length: 2_500 }, (_, i) => answer(10 + i, "a", 1));
+        await store.transcript.append(await sessionId(), many);
+        for (let i = 0; i < 250; i++) await accept(`old-${i}`, `s${i}`);
+        await accept("2", "last");
+        await store.transcript.append(await sessionId("last"), [answer(20, "b", 7)]);
+        const all = await walk(0);
+        expect(tokens(all)).toBe(2_507);
+        expect(all.steps).toBeGreaterThan(3);
+        // Only the newest ones: the walk ends where they do.
+        const newest = await walk(2_500);
+        expect(tokens(newest)).toBe(10);
+        expect(newest.steps).toBeLessThan(all.steps);
       });
     });
 

@@ -1,6 +1,6 @@
 /** `status`, `health`, `gateway probe` of the compiled binary: gateway down, over the socket, and with `--url --token`. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { emptyHome, type Home, runCli, type Running, startGatewayProcess } from "./binary.ts";
@@ -103,6 +103,14 @@ describe("with the gateway down", () => {
   });
 });
 
+test("usage of a home without a database is nothing, and no error", async () => {
+  const empty = emptyHome();
+  expect(await json("usage", empty)).toMatchObject({ daily: [], totals: { totalTokens: 0 } });
+  expect((await cli("usage --days 1", empty)).stdout).toBe("Usage of today: 0 tokens, $0\n");
+  expect((await cli("usage --days 0", empty)).code).toBe(1);
+  empty.remove();
+});
+
 describe("with a running gateway", () => {
   let gateway: Running;
   beforeAll(async () => {
@@ -134,6 +142,26 @@ describe("with a running gateway", () => {
     const { stdout } = await cli(`status ${away()}`, stranger);
     expect(stdout).not.toContain("Security:");
     expect(stdout).not.toContain("Config:");
+  });
+
+  test("usage is the same over the socket, from another machine, and from the database", async () => {
+    const report = await json("usage");
+    expect(report).toMatchObject({ days: 30, models: [{ ref: expect.stringContaining("demo/") }] });
+    expect(report.totals.totalTokens).toBeGreaterThan(0);
+    expect(report.daily).toHaveLength(1);
+    const { updatedAt: _, ...same } = report;
+    expect(await json(`gateway usage-cost ${away()}`, stranger)).toMatchObject(same);
+    expect(await json("status --usage")).toMatchObject({ usage: { days: 7, totals: same.totals } });
+    expect((await cli("status --usage")).stdout).toContain("Usage of the last 7 days: ");
+    const copy = emptyHome();
+    mkdirSync(copy.state, { mode: 0o700 });
+    for (const end of ["", "-wal"])
+      copyFileSync(
+        join(home.state, `clawdbot.sqlite${end}`),
+        join(copy.state, `clawdbot.sqlite${end}`),
+      );
+    expect(await json("usage", copy)).toMatchObject(same);
+    copy.remove();
   });
 
   test("--deep adds the health of everything", async () => {

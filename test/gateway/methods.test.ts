@@ -6,6 +6,7 @@ import { ATTACHMENT_BYTES, readAttachments } from "../../src/gateway/attachments
 import { describe as describeMethods } from "../../src/gateway/method.ts";
 import { type Methods, methods } from "../../src/gateway/methods/index.ts";
 import { RpcClient } from "../../src/protocol/client.ts";
+import type { NewEntry } from "../../src/store/store.ts";
 import { dial, type Dialled, signedIn } from "./dial.ts";
 import { openRig, type Rig, TOKEN } from "./rig.ts";
 
@@ -627,6 +628,45 @@ test("the local socket needs no token", async () => {
   expect((await c.connect({ auth: undefined })).ok).toBe(true);
   expect((await c.request("status", {})).ok).toBe(true);
   c.socket.close();
+});
+
+describe("usage.cost", () => {
+  test("adds up what the models have used today, in the original's words", async () => {
+    await using own = await openRig();
+    const c = await signedIn(own.url, { scopes: ["operator.read"] });
+    const key = "agent:main:main" as SessionKey;
+    const { sessionId } = await own.store.sessions.ensure(key, "main", 1);
+    const at = Date.now();
+    const usage = { input: 100, output: 10, cacheRead: 5, cacheWrite: 1 };
+    const entry = (provider: string, model: string): NewEntry => ({
+      at,
+      body: {
+        kind: "message",
+        message: { role: "assistant", blocks: [], at },
+        choice: { provider, model, ref: `${provider}/${model}` },
+        usage,
+      },
+    });
+    await own.store.transcript.append(sessionId, [
+      entry("anthropic", "claude-opus-4-5"),
+      entry("nobody", "knows"),
+    ]);
+    const { payload } = await c.request("usage.cost", { days: 2 });
+    expect(payload).toMatchObject({
+      days: 2,
+      daily: [{ input: 200, totalTokens: 232 }],
+      totals: { input: 200, output: 20, cacheRead: 10, cacheWrite: 2, totalTokens: 232 },
+    });
+    const { totals, models } = payload as {
+      totals: { totalCost: number; missingCostEntries: number };
+      models: { ref: string; totalCost: number }[];
+    };
+    expect(totals.missingCostEntries).toBe(1);
+    expect(totals.totalCost).toBeGreaterThan(0);
+    expect(models.map(({ ref }) => ref)).toEqual(["anthropic/claude-opus-4-5", "nobody/knows"]);
+    expect((await c.request("usage.cost", { days: 0 })).ok).toBe(false);
+    c.socket.close();
+  });
 });
 
 describe("dashboard.link", () => {

@@ -13,7 +13,7 @@ export const status = command({
   args: {
     all: { type: "boolean", description: "Everything, to paste into a report; no secrets." },
     deep: { type: "boolean", description: "Also one round trip with every chat network." },
-    usage: { type: "boolean", description: "Kept for scripts; has no effect." },
+    usage: { type: "boolean", description: "Also the tokens and the cost of the last 7 days." },
     verbose: { type: "boolean", description: "The same as --all." },
     debug: { type: "boolean", description: "The same as --all." },
     ...GATEWAY_ARGS,
@@ -28,15 +28,23 @@ export const status = command({
   async run(args, cli) {
     const { out } = cli;
     const facts = await gather(cli, args, { deep: args.deep });
-    if (args.json) return out.data(statusJson(cli, facts));
+    const parts = args.usage ? await PARTS.usage() : undefined;
+    const usage = await parts?.usageOf(cli, args, USAGE_DAYS);
+    if (args.json) return out.data({ ...statusJson(cli, facts), ...(usage && { usage }) });
     if (args.all || args.verbose || args.debug) {
       const { reportLines } = await PARTS.statusReport();
       for (const line of await reportLines(cli, facts)) out.line(line);
       return;
     }
-    printStatus(cli, facts);
+    printStatus(cli, facts, () => {
+      if (!parts || !usage) return;
+      out.line();
+      parts.printUsage(out, usage);
+    });
   },
 });
+
+const USAGE_DAYS = 7;
 
 /** The keys are the original's; what this program does not have is left out, what another machine alone knows is null. */
 function statusJson(cli: Cli, facts: Facts) {

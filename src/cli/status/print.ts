@@ -50,7 +50,8 @@ export function overview(cli: Cli, facts: Facts): Pair[] {
   return pairs.filter((pair): pair is Pair => pair !== undefined);
 }
 
-export function printStatus(cli: Cli, facts: Facts): void {
+/** @param more printed before the last line */
+export function printStatus(cli: Cli, facts: Facts, more?: () => void): void {
   const { out } = cli;
   out.line(out.paint("bold", `${cli.name} status`));
   out.pairs(overview(cli, facts));
@@ -60,6 +61,7 @@ export function printStatus(cli: Cli, facts: Facts): void {
   printChannels(cli, facts);
   printRecent(cli, facts.sessions.recent);
   if (facts.probe.more && "health" in facts.probe.more) printHealth(cli, facts);
+  more?.();
   const next = nextStep(facts);
   if (next) out.line(`\nNext: ${cli.name}${cli.profileFlag} ${next}`);
 }

@@ -11,12 +11,14 @@ import { pairing } from "./pairing.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 import { system } from "./system.ts";
+import { usage } from "./usage.ts";
 import { wizard } from "./wizard.ts";
 
 export const methods = {
   ...health,
   ...logs,
   ...status,
+  ...usage,
   ...channels,
   ...pairing,
   ...config,

@@ -2,7 +2,15 @@
 import { Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
 
-import type { AllowedRow, OutboxRow, PairingRow, SessionPage, Store } from "../store.ts";
+import type {
+  AllowedRow,
+  OutboxRow,
+  PairingRow,
+  SessionPage,
+  Store,
+  UsagePage,
+  UsageQuery,
+} from "../store.ts";
 import type { TakeoverReads } from "../takeover.ts";
 import type { Units } from "./commit.ts";
 import { type Asked, missingPages, problemOf, suspectPath } from "./damage.ts";
@@ -20,6 +28,7 @@ import {
   sessionRow,
 } from "./rows.ts";
 import { traceCalls } from "./trace.ts";
+import { readUsage } from "./usage.ts";
 
 type Look = Pick<Database, "query">;
 
@@ -180,6 +189,20 @@ export function peekHealth(path: string, thorough: boolean): DatabaseHealth {
     db?.close();
   }
 }
+
+/** The same as the store's own `transcript.usage`; nothing when there is no database yet. */
+export const peekUsage = (path: string, query: UsageQuery): UsagePage =>
+  peek<UsagePage>(path, "entries", { rows: [] }, (db) =>
+    readUsage(
+      {
+        get: <Row>(sql: string, ...values: (string | number | null)[]) =>
+          (db.query(sql).get(...values) as Row | null) ?? undefined,
+        all: <Row>(sql: string, ...values: (string | number | null)[]) =>
+          db.query(sql).all(...values) as Row[],
+      },
+      query,
+    ),
+  );
 
 type Reads = Pick<Store["inbound"], "trace" | "recent">;
 

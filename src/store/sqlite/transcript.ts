@@ -4,6 +4,7 @@ import type { Entry, NewEntry, Store } from "../store.ts";
 import type { Units } from "./commit.ts";
 import type { Connection } from "./database.ts";
 import { type EntryRecord, entryRow, toJson } from "./rows.ts";
+import { readUsage } from "./usage.ts";
 
 /** Inside a unit: appends and gives the first `seq`, or undefined when the transcript was deleted in the meantime. */
 export function appendEntries(
@@ -55,6 +56,10 @@ export const transcriptCalls = (connection: Connection, units: Units): Store["tr
         )
         .map(entryRow),
     );
+  },
+
+  usage(query) {
+    return units.read(() => readUsage(connection, query));
   },
 
   append(sessionId, entries) {
