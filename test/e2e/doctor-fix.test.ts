@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { emptyHome, type Home, runCli, startGatewayProcess } from "./binary.ts";
+import { BINARY, emptyHome, type Home, plainEnv, runCli, startGatewayProcess } from "./binary.ts";
+import { openNetworks } from "./networks.ts";
 import { inTerminal } from "./terminal.ts";
 
 setDefaultTimeout(60_000);
@@ -179,6 +180,26 @@ test("a fix that cannot be done is told with a remedy, the others are done, and 
   });
 });
 
+test.skipIf(process.platform === "win32")(
+  "a fix that ends at its first written byte, as by a kill or a full disk, leaves the config whole",
+  async () => {
+    const home = newHome('{ "agent": { "model": "demo/demo" } } // mine\n');
+    const file = join(home.state, "clawdbot.json");
+    const before = readFileSync(file, "utf8");
+    // The system refuses every write to a file, and ends who tries.
+    const child = Bun.spawn(["sh", "-c", 'ulimit -f 0; exec "$0" doctor --fix', BINARY], {
+      env: plainEnv(home),
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    expect(await child.exited).not.toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(before);
+    await mends(home, "retired-keys");
+    expect(readFileSync(`${file}.bak`, "utf8")).toBe(before);
+  },
+);
+
 test("only the bare look changes nothing at all", async () => {
   const home = newHome('{ "agent": { "model": "demo/demo" } }');
   chmodSync(home.state, 0o755);
@@ -287,6 +308,28 @@ describe("what it finds", () => {
     mkdirSync(join(home.state, "agents/main/sessions"), { recursive: true });
     writeFileSync(join(home.state, "agents/main/sessions/sessions.json"), "{}");
     expect(of((await doctor(home)).report, "older-state")).toHaveLength(2);
+  });
+
+  test("a network that is gone, with --deep at once, and in the health table of status", async () => {
+    const networks = await openNetworks({ only: ["telegram"] });
+    open.push(() => networks.close());
+    const { home, env, telegram } = networks;
+    const gateway = await networks.start();
+    await gateway.seen("agent model: ");
+    const health = async () => {
+      const { stdout } = await runCli(["status", "--deep"], { home, env });
+      return /Telegram default +(\w+)/.exec(stdout)?.[1];
+    };
+    expect(await health()).toBe("ok");
+    const deep = async () => of((await doctor(home, "--deep", env)).report, "channels");
+    expect(await deep()).toEqual([]);
+    await telegram.close();
+    expect(await deep()).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining("the probe failed") }),
+    );
+    expect(await health()).toBe("failed");
+    const verbose = await runCli(["health", "--verbose"], { home, env });
+    expect(verbose.stdout).toMatch(/- Telegram default: .*probe failed/);
   });
 
   test("a link to the folder in use is no second one", async () => {
