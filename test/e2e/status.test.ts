@@ -21,6 +21,9 @@ const json = async (line: string, at = home) => {
   return JSON.parse(stdout);
 };
 
+const configOf = ({ state }: Home) =>
+  JSON.parse(readFileSync(join(state, "clawdbot.json"), "utf8"));
+
 beforeAll(() => {
   home = emptyHome();
   stranger = emptyHome();
@@ -91,6 +94,40 @@ describe("with the gateway down", () => {
     ]);
   });
 
+  test("dashboard gives the address alone, and how to get a link", async () => {
+    const { code, stdout } = await cli("dashboard", home, {
+      SSH_CONNECTION: "198.51.100.7 50000 192.0.2.9 22",
+    });
+    expect(code).toBe(0);
+    const { port } = configOf(home).gateway;
+    expect(stdout).toContain(`Dashboard URL: http://127.0.0.1:${port}/\n`);
+    expect(stdout).toContain("Start it with `clawdbot gateway`");
+    expect(stdout).toMatch(
+      new RegExp(`ssh -N -L ${port}:127\\.0\\.0\\.1:${port} \\S+@192\\.0\\.2\\.9`),
+    );
+    expect(await json("dashboard")).toEqual({ url: `http://127.0.0.1:${port}/`, running: false });
+    expect((await cli("dashboard")).stdout).not.toContain("ssh");
+  });
+
+  test("gateway status says where it would be, and who has the port", async () => {
+    const { port } = configOf(home).gateway;
+    const here = `--port ${port}`;
+    expect(await json(`gateway status ${here}`)).toMatchObject({
+      config: { cli: { exists: true }, daemon: null, mismatch: false },
+      gateway: { bindMode: "loopback", bindHost: "127.0.0.1", port },
+      port: { port, status: "free", listeners: [], hints: [] },
+      runtime: null,
+      rpc: { ok: false },
+    });
+    using other = Bun.serve({ port, hostname: "127.0.0.1", fetch: () => new Response() });
+    const taken = await json("gateway status");
+    expect(taken.port).toMatchObject({ port: other.port, status: "busy" });
+    expect(taken.port.hints).toEqual([expect.stringContaining(`PID ${process.pid}`)]);
+    expect((await cli("gateway status")).stdout).toContain(
+      `The port is taken by PID ${process.pid}`,
+    );
+  });
+
   test("status --all is a report without secrets and without the home folder", async () => {
     const { code, stdout } = await cli("status --all", home, {
       ANTHROPIC_API_KEY: "sk-ant-api03-hidden",
@@ -114,9 +151,7 @@ test("usage of a home without a database is nothing, and no error", async () => 
 describe("with a running gateway", () => {
   let gateway: Running;
   beforeAll(async () => {
-    const {
-      gateway: { port },
-    } = JSON.parse(readFileSync(join(home.state, "clawdbot.json"), "utf8"));
+    const { port } = configOf(home).gateway;
     gateway = await startGatewayProcess(home, { port });
     await cli("agent --agent main -m hello");
   });
@@ -177,6 +212,22 @@ describe("with a running gateway", () => {
     expect((await cli("health --verbose")).stdout).toContain("- Telegram default: disabled");
     expect((await cli(`health ${away()}`, stranger)).code).toBe(0);
     expect((await cli("health --token ignored-by-nobody")).code).toBe(1);
+  });
+
+  test("gateway status and dashboard know it", async () => {
+    const { port } = configOf(home).gateway;
+    expect(await json("gateway status")).toMatchObject({
+      runtime: { pid: gateway.pid, port },
+      port: { status: "busy", hints: [] },
+      rpc: { ok: true },
+    });
+    expect((await cli("gateway status")).stdout).toMatch(
+      new RegExp(`Dashboard: +http://127.0.0.1:${port}/`),
+    );
+    expect(await json("dashboard")).toMatchObject({
+      url: expect.stringContaining("#ticket="),
+      running: true,
+    });
   });
 
   test("gateway probe says who answers, from here and from elsewhere", async () => {

@@ -2,10 +2,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { isSecretName } from "../../../base/env.ts";
+import { isSecretName, readEnv } from "../../../base/env.ts";
 import { readLock } from "../../../base/lock.ts";
+import { findPaths } from "../../../base/paths.ts";
 import { maskSecret } from "../../../base/redact.ts";
+import { type PortOwner, portOwners } from "../../../gateway/port-owner.ts";
+import type { Cli } from "../../command.ts";
 import { command, GATEWAY_ARGS } from "../../command.ts";
+import { safeText } from "../../out.ts";
 import { tcpTarget } from "../../rpc.ts";
 import { type Look, lookAtService } from "../../service/look.ts";
 import { openService, type Service, verbLine } from "../../service/service.ts";
@@ -56,17 +60,37 @@ export const gatewayStatus = command({
     const runtime = lock.held ? { pid: lock.body?.pid, port: lock.body?.port } : null;
     // The local socket has no address of its own: what the gateway listens on beside it is meant.
     const bind = (lock.held && lock.body?.bind) || settings.config?.gateway.bind || target.bind;
+    const number =
+      runtime?.port ?? (Number(new URL((await tcpTarget(cli, args)).url).port) || null);
+    const listeners = number === null || args.url ? [] : await portOwners(number);
+    const daemon = serviceConfig(look, cli);
     if (args.json)
       return out.data({
         service: serviceJson(service, look),
         config: {
           cli: { path: paths.configPath, exists: settings.exists, problems: settings.problems },
+          daemon: daemon === undefined ? null : { path: daemon },
+          mismatch: daemon !== undefined && daemon !== paths.configPath,
         },
-        gateway: { bindMode: bind, probeUrl: target.url, portSource: target.source },
+        gateway: {
+          bindMode: bind,
+          bindHost: HOSTS[bind] ?? null,
+          customBindHost: settings.config?.gateway.customBindHost ?? null,
+          port: number,
+          portSource: target.source,
+          probeUrl: target.url,
+        },
+        port: {
+          port: number,
+          status: listeners.length > 0 ? "busy" : "free",
+          listeners,
+          hints: hintsFor(listeners, runtime?.pid),
+        },
         runtime,
         socket: existsSync(paths.socketPath) ? paths.socketPath : null,
         ...(probe && { rpc: { ok: probe.reachable, error: probe.error, url: target.url } }),
         legacyServices: look.older,
+        extraServices: [],
       });
     const port = runtime?.port ? ` port ${runtime.port}` : "";
     const rpc = !probe ? "not tried" : probe.reachable ? "ok" : `failed: ${probe.error}`;
@@ -74,14 +98,42 @@ export const gatewayStatus = command({
       ...serviceRows(service, look),
       ["Config (cli)", paths.configPath + (settings.problems.length > 0 ? " (invalid)" : "")],
       ["File logs", join(paths.logDir, "clawdbot-*.log")],
-      ["Gateway", `bind=${bind}`],
+      ...(daemon !== undefined && daemon !== paths.configPath
+        ? ([["Config (service)", `${daemon} (another one)`]] as [string, string][])
+        : []),
+      [
+        "Gateway",
+        `bind=${bind}${HOSTS[bind] ? ` (${HOSTS[bind]})` : ""}, port=${number ?? "unknown"}`,
+      ],
       ["Probe target", shownUrl(target)],
+      ...(runtime?.port
+        ? ([["Dashboard", `http://127.0.0.1:${runtime.port}/`]] as [string, string][])
+        : []),
       ["Runtime", runtime ? `running (pid ${runtime.pid}${port})` : "not running"],
       ["RPC probe", rpc],
     ]);
+    for (const hint of hintsFor(listeners, runtime?.pid)) out.line(hint);
     printAdvice(service, look, runtime !== null);
   },
 });
+
+/** On what a bind listens; the others depend on the machine. */
+const HOSTS: Partial<Record<string, string>> = { loopback: "127.0.0.1", lan: "0.0.0.0" };
+
+/** The config that the service reads, where its file says so. */
+function serviceConfig({ definition }: Look, { env, paths }: Cli): string | undefined {
+  if (!definition) return undefined;
+  const vars = { HOME: env.raw("HOME"), ...definition.environment };
+  return findPaths(readEnv(vars), paths.home).configPath;
+}
+
+/** Who has the port when it is not the gateway of this state folder. */
+const hintsFor = (listeners: readonly PortOwner[], own: number | undefined): string[] =>
+  listeners
+    .filter(({ pid }) => pid !== own)
+    .map(({ pid, command: line }) =>
+      safeText(`The port is taken by PID ${pid}: ${line.slice(0, 120)}`),
+    );
 
 function serviceJson(
   { manager, system }: Service,
