@@ -249,6 +249,21 @@ describe("what it finds", () => {
     expect(report.findings.filter((f) => /could not be checked/.test(f.message))).toEqual([]);
   });
 
+  test("a clock that was set back, by what is stored", async () => {
+    const home = newHome();
+    const gateway = await startGatewayProcess(home);
+    open.push(() => gateway.kill());
+    await runCli(["agent", "-m", "hello"], { home });
+    expect(of((await doctor(home)).report, "clock")).toEqual([]);
+    await gateway.kill();
+    const db = new Database(join(home.state, "clawdbot.sqlite"));
+    db.run("UPDATE sessions SET updated_at = updated_at + 86400000");
+    db.close();
+    expect(of((await doctor(home)).report, "clock")).toMatchObject([
+      { severity: "error", message: expect.stringContaining("set back") },
+    ]);
+  });
+
   test("a token that the running gateway does not take", async () => {
     const home = newHome();
     const gateway = await startGatewayProcess(home, {
@@ -444,6 +459,24 @@ describe("at a terminal", () => {
     expect(await session.exited).toBe(0);
     expect(statSync(home.state).mode & 0o777).toBe(0o755);
     expect(configOf(home).gateway.mode).toBe("local");
+  });
+  test("a choice is only made by somebody who says yes: Enter alone is no", async () => {
+    const config = { gateway: { mode: "local", auth: { token: "a".repeat(40) } } };
+    for (const [typed, kept] of [
+      ["\r", true],
+      ["y\r", false],
+    ] as const) {
+      const home = newHome(config);
+      const session = inTerminal(["doctor", "--only", "token-mismatch"], home, {
+        CLAWDBOT_GATEWAY_TOKEN: "b".repeat(40),
+      });
+      open.push(session.close);
+      await session.sees("Remove gateway.auth.token");
+      await session.sees("[y/N]");
+      session.type(typed);
+      expect(await session.exited).toBe(0);
+      expect(configOf(home).gateway.auth?.token !== undefined).toBe(kept);
+    }
   });
   test("Ctrl-C at any question leaves everything as it is", async () => {
     for (const answered of [0, 1]) {

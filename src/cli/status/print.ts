@@ -28,6 +28,7 @@ export function overview(cli: Cli, facts: Facts): Pair[] {
   const service = serviceOf(local);
   const { defaultId, agents } = agentsOf(settings, cli);
   const names = remote?.sessions?.byAgent?.map(({ agentId }) => agentId) ?? agents.map((a) => a.id);
+  const tailscale = local && settings.config?.gateway.tailscale.mode;
   const pairs: (Pair | undefined)[] = [
     [
       "Version",
@@ -37,6 +38,7 @@ export function overview(cli: Cli, facts: Facts): Pair[] {
     ],
     ["Gateway", `${shownUrl(target)}, ${answer}`],
     reachable && port ? ["Control UI", `http://127.0.0.1:${port}/`] : undefined,
+    tailscale && tailscale !== "off" ? ["Tailscale", tailscale] : undefined,
     service?.installed ? ["Service", service.runtimeShort] : undefined,
     local && ["Config", `${paths.configPath} (${file}${env.nixMode ? ", made by Nix" : ""})`],
     ["Model", remote?.defaultModel ?? "unknown while the gateway is down"],
