@@ -129,10 +129,15 @@ describe("with the gateway down", () => {
   });
 
   test("status --all is a report without secrets and without the home folder", async () => {
+    // What a careless part of the program may have written there.
+    const said = `{"time":"2026-01-01T00:00:00Z","msg":"x ${SECRET} y ${BOT} z sk-ant-api03-hidden ${home.dir}/f"}`;
+    writeFileSync(join(home.dir, "gateway.log"), `${said}\n`);
     const { code, stdout } = await cli("status --all", home, {
       ANTHROPIC_API_KEY: "sk-ant-api03-hidden",
     });
     expect(code).toBe(0);
+    expect(stdout).toContain("2026-01-01T00:00:00Z");
+    expect(stdout).toContain("~/f");
     expect(stdout).toContain("State: ~/.clawdbot");
     expect(stdout).toContain("Findings:");
     for (const hidden of [SECRET, BOT, home.dir, "sk-ant-api03-hidden"])

@@ -384,6 +384,34 @@ describe.skipIf(why !== undefined)("under systemd", () => {
     expect(machine.read("/home/own/.clawdbot/backups/services/clawdbot-gateway.service")).toBe(old);
   }, 60_000);
 
+  test("doctor leaves a changed unit with --fix, writes it anew with --force, and starts what stands still", () => {
+    const unit = "/home/own/.config/systemd/user/clawdbot-gateway.service";
+    const good = machine.read(unit);
+    const told = (...words: string[]) => {
+      const report = json(own, "doctor", ...words);
+      const about = ({ checkId }: { checkId: string }) => checkId === "service";
+      return { found: report.findings.filter(about), fixed: report.fixed.filter(about), report };
+    };
+    expect(told().found).toEqual([]);
+    machine.run(["sed", "-i", "s/^KillMode=.*/KillMode=control-group/", unit]);
+    const changed = machine.read(unit);
+    expect(told().found).toMatchObject([{ severity: "warning", fixable: "service" }]);
+    expect(told("--fix")).toMatchObject({ fixed: [] });
+    expect(machine.read(unit)).toBe(changed);
+    expect(told("--fix", "--force")).toMatchObject({
+      found: [],
+      fixed: [{ checkId: "service" }],
+      report: { failed: [] },
+    });
+    expect(machine.read(unit)).toBe(good);
+    const kept = machine.run(["sh", "-c", "cat /home/own/.clawdbot/backups/services/*"]).stdout;
+    expect(kept).toContain("KillMode=control-group");
+    ok(systemctl(own, "stop", "clawdbot-gateway"));
+    expect(told().found).toMatchObject([{ severity: "error", fixable: "safe" }]);
+    expect(told("--fix")).toMatchObject({ found: [], fixed: [{ checkId: "service" }] });
+    ok(cli(own, "health"));
+  });
+
   test("a full disk or a folder of somebody else keeps the old unit and says what to do", () => {
     const folder = "/home/own/.config/systemd/user";
     const unit = machine.read(`${folder}/clawdbot-gateway.service`);
