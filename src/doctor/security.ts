@@ -9,6 +9,7 @@ import { peopleCheck } from "./checks/people.ts";
 import { sandboxCheck } from "./checks/sandbox.ts";
 import { serviceCheck } from "./checks/service.ts";
 import { storedSecretsCheck } from "./checks/stored.ts";
+import { surfaceCheck, tierCheck } from "./checks/surface.ts";
 
 export const SECURITY: readonly Check[] = [
   secretCheck,
@@ -21,4 +22,6 @@ export const SECURITY: readonly Check[] = [
   installCheck,
   diskCheck,
   databaseCheck,
+  tierCheck,
+  surfaceCheck,
 ];

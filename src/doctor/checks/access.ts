@@ -97,6 +97,9 @@ function weakSecret(weak: "empty" | "placeholder" | "too_short", { loaded }: Sce
   ];
 }
 
+/** So many a minute are no limit. */
+const MANY_ATTEMPTS = 1_000;
+
 /** Open to others, with a secret before it: allowed, and worth knowing. */
 function reach({ loaded, command }: Scene, bind: string): Finding[] {
   const { gateway } = loaded.config!;
@@ -127,6 +130,16 @@ function reach({ loaded, command }: Scene, bind: string): Finding[] {
       message: "Tailscale Serve shows the gateway to all devices of your tailnet.",
       path: "gateway.tailscale.mode",
       audit: { id: "gateway.tailscale_serve", title: "The gateway is in the tailnet" },
+    });
+  const { lockoutMs, maxAttempts } = gateway.auth.rateLimit;
+  if (!["loopback", "auto"].includes(bind) && (lockoutMs === 0 || maxAttempts > MANY_ATTEMPTS))
+    found.push({
+      severity: "warning",
+      message:
+        "Nobody is locked out after wrong secrets (gateway.auth.rateLimit), so other machines may try as many as they like.",
+      fixHint: `${command} config unset gateway.auth.rateLimit`,
+      path: "gateway.auth.rateLimit",
+      audit: { id: "gateway.auth_no_rate_limit", title: "Wrong secrets are not counted" },
     });
   if (gateway.controlUi.allowedOrigins.includes("*"))
     found.push({

@@ -1,6 +1,10 @@
 /** Who can use the assistant through the chat networks, and what they share. */
+import { z } from "zod";
+
 import { type Configured, configuredAccounts } from "../../channels/configured.ts";
 import { NETWORKS } from "../../channels/registry.ts";
+import type { Change } from "../../config/edit.ts";
+import { valueAt } from "../../config/path.ts";
 import { peekPairing } from "../../store/sqlite/peek.ts";
 import type { Check, Finding, Fix, Scene } from "../check.ts";
 import { fromDatabase } from "./database.ts";
@@ -18,30 +22,80 @@ const set = (label: string, path: string[], value: string): Fix => ({
   changes: [{ kind: "set", path, value }],
 });
 
-function policies(row: Configured, command: string): Finding[] {
+/** Edits that take "*" out of the lists of this name, where they are written: at the account, else for the whole channel. */
+function withoutEverybody(row: Configured, keys: readonly string[], { loaded }: Scene): Change[] {
+  const places = [placeOf(row), ["channels", row.channel]];
+  const paths = places.flatMap((place) =>
+    keys.flatMap((key) => [
+      [...place, key],
+      [...place, "dm", key],
+    ]),
+  );
+  const seen = new Set<string>();
+  return paths.flatMap((path): Change[] => {
+    const list = valueAt(loaded.parsed, path);
+    const id = path.join(".");
+    if (!Array.isArray(list) || !list.some(isEverybody) || seen.has(id)) return [];
+    seen.add(id);
+    return [{ kind: "set", path, value: list.filter((entry) => !isEverybody(entry)) }];
+  });
+}
+
+const isEverybody = (entry: unknown): boolean =>
+  typeof entry === "string" && entry.trim() === EVERYBODY;
+
+/** Such a list lets everybody in, whatever the policy says. */
+const namesEverybody = (list: readonly string[]): boolean => list.some(isEverybody);
+
+const opensDirect = ({ snapshot }: Configured): boolean =>
+  snapshot.dmPolicy !== "disabled" && namesEverybody(snapshot.allowFrom);
+
+const Rules = z.looseObject({
+  groupAllowFrom: z.array(z.unknown()).optional(),
+  dangerouslyAllowNameMatching: z.boolean().optional(),
+});
+
+function opensGroups({ plan, snapshot }: Configured): boolean {
+  const own = Rules.safeParse(plan.config).data?.groupAllowFrom?.map(String);
+  return snapshot.groupPolicy === "allowlist" && namesEverybody(own ?? snapshot.allowFrom);
+}
+
+function policies(row: Configured, scene: Scene): Finding[] {
   const { channel, plan, snapshot } = row;
+  const { command } = scene;
   const { label } = NETWORKS[channel];
   const who = plan.id === "default" ? label : `${label} (${plan.id})`;
   const place = placeOf(row);
+  const at = (key: string) => [...place, key].join(".");
   const found: Finding[] = [];
-  const everybody = snapshot.allowFrom.includes(EVERYBODY);
-  const hint = (key: string, value: string) =>
-    `${command} config set ${[...place, key].join(".")} ${value}`;
-  if (snapshot.dmPolicy === "open" && everybody)
+  const hint = (key: string, value: string) => `${command} config set ${at(key)} ${value}`;
+  const policy: Change[] =
+    snapshot.dmPolicy === "open"
+      ? [{ kind: "set", path: [...place, "dmPolicy"], value: "pairing" }]
+      : [];
+  const lists = withoutEverybody(row, ["allowFrom"], scene);
+  if (opensDirect(row))
     found.push({
       severity: "critical",
-      message: `${who}: everybody who finds it can use the assistant (dmPolicy is open), and pays with your tokens.`,
-      fixHint: hint("dmPolicy", "pairing"),
-      path: [...place, "dmPolicy"].join("."),
+      message: `${who}: everybody who finds it can use the assistant (allowFrom has "*"), and you pay for it. Whom no list names reaches no files and no commands.`,
+      fixHint: `Take "*" out of ${at("allowFrom")}${policy.length > 0 ? `, then: ${hint("dmPolicy", "pairing")}` : ""}`,
+      path: at("allowFrom"),
       audit: { id: `channels.${channel}.dm.open`, title: `${who} answers everybody` },
-      fix: set(`${who}: ask strangers for a code`, [...place, "dmPolicy"], "pairing"),
+      ...(lists.length > 0 && {
+        fix: {
+          kind: "choice" as const,
+          label: `${who}: answer only who is listed, and ask strangers for a code`,
+          done: `${who} does not answer everybody any more.`,
+          changes: [...policy, ...lists],
+        },
+      }),
     });
-  if (snapshot.dmPolicy === "open" && !everybody)
+  if (snapshot.dmPolicy === "open" && !opensDirect(row))
     found.push({
       severity: "warning",
       message: `${who}: dmPolicy is open, but allowFrom has no "*", so it answers only who is listed.`,
       fixHint: hint("dmPolicy", "allowlist"),
-      path: [...place, "dmPolicy"].join("."),
+      path: at("dmPolicy"),
       audit: { id: `channels.${channel}.dm.open_invalid`, title: `${who} is half open` },
       fix: set(`${who}: answer only who is listed`, [...place, "dmPolicy"], "allowlist"),
     });
@@ -49,19 +103,68 @@ function policies(row: Configured, command: string): Finding[] {
     found.push({
       severity: "info",
       message: `${who}: direct messages are switched off (dmPolicy is disabled).`,
-      path: [...place, "dmPolicy"].join("."),
+      path: at("dmPolicy"),
       audit: { id: `channels.${channel}.dm.disabled`, title: `${who} takes no direct messages` },
     });
-  if (snapshot.groupPolicy === "open")
-    found.push({
+  return [...found, ...groups(row, who, scene), ...names(row, who, command)];
+}
+
+/** Names can be given up and taken by somebody else. */
+function names(row: Configured, who: string, command: string): Finding[] {
+  if (Rules.safeParse(row.plan.config).data?.dangerouslyAllowNameMatching !== true) return [];
+  const path = [...placeOf(row), "dangerouslyAllowNameMatching"];
+  return [
+    {
       severity: "warning",
-      message: `${who}: everybody in its groups can talk to the assistant (groupPolicy is open). Whom no list names reaches no files and no commands.`,
-      fixHint: hint("groupPolicy", "allowlist"),
-      path: [...place, "groupPolicy"].join("."),
-      audit: { id: `channels.${channel}.groups.open`, title: `${who} answers whole groups` },
-      fix: set(`${who}: only listed people in groups`, [...place, "groupPolicy"], "allowlist"),
-    });
-  return found;
+      message: `${who}: names in its lists count as people (dangerouslyAllowNameMatching); whoever takes such a name later is let in.`,
+      fixHint: `${command} config set ${path.join(".")} false`,
+      path: path.join("."),
+      audit: {
+        id: `channels.${row.channel}.allowFrom.dangerous_name_matching_enabled`,
+        title: `${who} lets people in by name`,
+      },
+      fix: {
+        kind: "choice",
+        label: `${who}: let people in by id only`,
+        done: `${who} lets people in by id only now.`,
+        changes: [{ kind: "set", path, value: false }],
+      },
+    },
+  ];
+}
+
+function groups(row: Configured, who: string, scene: Scene): Finding[] {
+  const place = placeOf(row);
+  const open = row.snapshot.groupPolicy === "open";
+  if (!open && !opensGroups(row)) return [];
+  const key = open ? "groupPolicy" : "groupAllowFrom";
+  const policy: Change[] = open
+    ? [{ kind: "set", path: [...place, "groupPolicy"], value: "allowlist" }]
+    : [];
+  const lists = withoutEverybody(row, ["groupAllowFrom", "allowFrom"], scene);
+  const changes = [...policy, ...lists];
+  return [
+    {
+      severity: "warning",
+      message: `${who}: everybody in its groups can talk to the assistant (${open ? "groupPolicy is open" : 'the list for groups has "*"'}). Whom no list names reaches no files and no commands.`,
+      fixHint: open
+        ? `${scene.command} config set ${[...place, key].join(".")} allowlist`
+        : `Take "*" out of ${[...place, key].join(".")}, or of allowFrom, which counts without it`,
+      path: [...place, key].join("."),
+      audit: {
+        id: `channels.${row.channel}.groups.${open ? "open" : "allowFrom.wildcard"}`,
+        title: `${who} answers whole groups`,
+      },
+      ...(changes.length > 0 && {
+        fix: {
+          kind: "choice" as const,
+          label: `${who}: answer only listed people in groups`,
+          done: `${who} answers only listed people in groups now.`,
+          changes,
+        },
+      }),
+    },
+  ];
 }
 
 /** Everybody's direct messages end up in one conversation, so each can ask what the other has said. */
@@ -76,9 +179,7 @@ function shared(rows: readonly Configured[], scene: Scene): Finding[] {
       ...own.flatMap(({ snapshot }) => snapshot.allowFrom),
       ...allowed.filter((row) => row.channel === channel).map(({ sender }) => sender),
     ]);
-    const open = own.some(
-      ({ snapshot }) => snapshot.dmPolicy === "open" && snapshot.allowFrom.includes(EVERYBODY),
-    );
+    const open = own.some(opensDirect);
     if (people.size < 2 && !open) return [];
     const many = open ? "everybody" : `${people.size} people`;
     return [
@@ -112,6 +213,6 @@ export const peopleCheck: Check = {
       (name) => env.raw(name),
     );
     const live = rows.filter(({ plan }) => plan.enabled);
-    return [...live.flatMap((row) => policies(row, scene.command)), ...shared(live, scene)];
+    return [...live.flatMap((row) => policies(row, scene)), ...shared(live, scene)];
   },
 };
