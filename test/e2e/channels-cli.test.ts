@@ -430,12 +430,12 @@ describe("without a gateway", () => {
 
   test("the doctor names channels that cannot work or are open to everybody", async () => {
     const { cli } = await place();
-    const findings = async () =>
+    const findings = async (check = "channels") =>
       (
         parse((await cli("doctor --json")).stdout) as {
           findings: { checkId: string; severity: string; message: string; fixHint: string }[];
         }
-      ).findings.filter(({ checkId }) => checkId === "channels");
+      ).findings.filter(({ checkId }) => checkId === check);
     expect(await findings()).toMatchObject([
       { severity: "warning", message: "Telegram: it has no token." },
     ]);
@@ -443,12 +443,10 @@ describe("without a gateway", () => {
     expect(await findings()).toEqual([]);
     await cli('config set channels.telegram.allowFrom ["*"]');
     await cli("config set channels.telegram.dmPolicy open");
-    expect(await findings()).toMatchObject([
-      {
-        severity: "warning",
-        fixHint: "clawdbot config set channels.telegram.dmPolicy pairing",
-      },
-    ]);
+    expect((await findings("people"))[0]).toMatchObject({
+      severity: "critical",
+      fixHint: expect.stringContaining("clawdbot config set channels.telegram.dmPolicy pairing"),
+    });
   });
 });
 
