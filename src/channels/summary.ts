@@ -249,11 +249,12 @@ export function warningsOf(
     warn("permissions", String(warning));
   const where =
     accountId === DEFAULT ? `channels.${channel}` : `channels.${channel}.accounts.${accountId}`;
-  if (account.dmPolicy === "open")
+  // The list counts whatever the policy says.
+  if (account.dmPolicy !== "disabled" && account.allowFrom.some((each) => each.trim() === "*"))
     warn(
       "privacy",
-      "everybody who finds it can use the assistant (dmPolicy is open).",
-      `${command} config set ${where}.dmPolicy pairing`,
+      'everybody who finds it can use the assistant (allowFrom has "*").',
+      `${command} security audit --fix`,
     );
   if (account.groupPolicy === "open")
     warn(

@@ -16,12 +16,12 @@ export type Severity = "info" | "warning" | "error" | "critical";
 export const SEVERITIES: readonly Severity[] = ["info", "warning", "error", "critical"];
 
 /**
- * What can be put right without a person's hands. `safe`: nothing changes but that it works, so `--fix` does it. `choice`: the assistant
- * behaves differently after it, so a person says yes, or `security audit --fix`. `service`: replaces the background service, so a
- * person says yes, or `--fix --force`.
+ * What can be put right without a person's hands. `safe`: nothing changes but that it works, so `--fix` does it. `close`: strangers are
+ * not answered any more, so a person says yes, or `security audit --fix`. `choice`: the owner notices it too, so only a person says
+ * yes. `service`: replaces the background service, so a person says yes, or `--fix --force`.
  */
 export type Fix = {
-  kind: "safe" | "choice" | "service";
+  kind: "safe" | "close" | "choice" | "service";
   /** What it does, as the words of a question without the question mark. */
   label: string;
   /** What is said when it is done. */

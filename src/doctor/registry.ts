@@ -3,7 +3,7 @@ import type { Check } from "./check.ts";
 import { secretCheck } from "./checks/access.ts";
 import { channelCheck, outboxCheck, pairingCheck } from "./checks/channels.ts";
 import { clockCheck } from "./checks/clock.ts";
-import { databaseCheck } from "./checks/database.ts";
+import { copiesCheck, databaseCheck } from "./checks/database.ts";
 import { diskCheck } from "./checks/disk.ts";
 import { stateCheck } from "./checks/files.ts";
 import { gatewayCheck, installCheck, programCheck } from "./checks/gateway.ts";
@@ -20,6 +20,7 @@ export const CHECKS: readonly Check[] = [
   stateCheck,
   diskCheck,
   databaseCheck,
+  copiesCheck,
   clockCheck,
   legacyCheck,
   configCheck,

@@ -1,7 +1,7 @@
 /** The checks that `security audit` runs, without those that need the model catalog: `status` shows their summary too. */
 import type { Check } from "./check.ts";
 import { secretCheck } from "./checks/access.ts";
-import { databaseCheck } from "./checks/database.ts";
+import { copiesCheck } from "./checks/database.ts";
 import { diskCheck } from "./checks/disk.ts";
 import { stateCheck } from "./checks/files.ts";
 import { installCheck, programCheck } from "./checks/gateway.ts";
@@ -21,7 +21,7 @@ export const SECURITY: readonly Check[] = [
   programCheck,
   installCheck,
   diskCheck,
-  databaseCheck,
+  copiesCheck,
   tierCheck,
   surfaceCheck,
 ];

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -247,6 +248,21 @@ describe("what it finds", () => {
     expect(of(report, "database")).toMatchObject([{ severity: "critical" }]);
     // Told once, not by everybody who reads it.
     expect(report.findings.filter((f) => /could not be checked/.test(f.message))).toEqual([]);
+  });
+
+  test("a database whose copies are old, and one that has a fresh one", async () => {
+    const home = newHome();
+    const gateway = await startGatewayProcess(home);
+    await gateway.kill();
+    const copies = join(home.state, "backups");
+    const names = readdirSync(copies).filter((name) => name.endsWith(".sqlite"));
+    expect(names).toHaveLength(1);
+    expect(of((await doctor(home)).report, "copies")).toEqual([]);
+    const old = names[0]!.replace(/\d{8}T/, "20260101T");
+    renameSync(join(copies, names[0]!), join(copies, old));
+    expect(of((await doctor(home)).report, "copies")).toMatchObject([
+      { severity: "warning", message: expect.stringContaining("old; after a damage") },
+    ]);
   });
 
   test("a clock that was set back, by what is stored", async () => {

@@ -103,13 +103,30 @@ test("--fix closes all of it, keeps the former config, and the next look is clea
   expect(statSync(home.state).mode & 0o777).toBe(0o700);
   const config = JSON.parse(readFileSync(file, "utf8"));
   expect(config).toMatchObject({
-    session: { dmScope: "per-channel-peer" },
     channels: { telegram: { dmPolicy: "pairing", groupPolicy: "allowlist", botToken: TOKEN } },
   });
+  expect(config.channels.telegram.allowFrom).toEqual([]);
   expect(config.gateway.auth.token).toMatch(/^[0-9a-f]{64}$/);
   expect(readFileSync(`${file}.bak`, "utf8")).toBe(before);
   const again = await audit(home, "--fix");
   expect(again.fix).toEqual({ ok: true, changes: [], errors: [] });
+});
+
+test("--fix leaves alone what the owner would notice", async () => {
+  const config = {
+    gateway: { mode: "local", auth: { token: "short" } },
+    channels: { telegram: { botToken: TOKEN, allowFrom: [1, 2] } },
+    agents: { defaults: { sandbox: { mode: "all" } } },
+  };
+  const home = newHome(config);
+  const { fix, report } = await audit(home, "--fix");
+  expect(fix).toEqual({ ok: true, changes: [], errors: [] });
+  expect(ids(report!).sort()).toEqual([
+    "channels.telegram.dm.scope_main_multiuser",
+    "gateway.token_too_short",
+    "sandbox.not_built",
+  ]);
+  expect(JSON.parse(readFileSync(join(home.state, "clawdbot.json"), "utf8"))).toEqual(config);
 });
 
 test("--strict is for scripts, and everything else ends with 0", async () => {

@@ -23,14 +23,21 @@ export function fromDatabase<T>(none: T, read: () => T): T {
 export const databaseCheck: Check = {
   id: "database",
   title: "Database",
-  async run({ paths, now, deep, command }) {
+  async run({ paths, deep, command }) {
+    const found = existsSync(paths.databasePath) && look(paths.databasePath, deep, command);
+    return found ? [found] : [];
+  },
+};
+
+export const copiesCheck: Check = {
+  id: "copies",
+  title: "Copies of the database",
+  async run({ paths, now, command }) {
     const path = paths.databasePath;
-    if (!existsSync(path)) return [];
-    const found = look(path, deep, command);
-    if (found) return [found];
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (!found) return [];
     const [copy] = listBackups(path);
-    const made = statSync(path).birthtimeMs || now;
-    const since = copy ? now - copy.at : now - made;
+    const since = now - (copy?.at ?? (found.birthtimeMs || now));
     if (since <= COPY_MS) return [];
     return [
       {

@@ -83,7 +83,7 @@ function policies(row: Configured, scene: Scene): Finding[] {
       audit: { id: `channels.${channel}.dm.open`, title: `${who} answers everybody` },
       ...(lists.length > 0 && {
         fix: {
-          kind: "choice" as const,
+          kind: "close" as const,
           label: `${who}: answer only who is listed, and ask strangers for a code`,
           done: `${who} does not answer everybody any more.`,
           changes: [...policy, ...lists],
@@ -124,7 +124,7 @@ function names(row: Configured, who: string, command: string): Finding[] {
         title: `${who} lets people in by name`,
       },
       fix: {
-        kind: "choice",
+        kind: "close",
         label: `${who}: let people in by id only`,
         done: `${who} lets people in by id only now.`,
         changes: [{ kind: "set", path, value: false }],
@@ -157,7 +157,7 @@ function groups(row: Configured, who: string, scene: Scene): Finding[] {
       },
       ...(changes.length > 0 && {
         fix: {
-          kind: "choice" as const,
+          kind: "close" as const,
           label: `${who}: answer only listed people in groups`,
           done: `${who} answers only listed people in groups now.`,
           changes,

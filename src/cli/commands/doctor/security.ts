@@ -34,12 +34,12 @@ export const audit = command({
     deep: { type: "boolean", description: "Also connect to the gateway, and ask every network." },
     fix: {
       type: "boolean",
-      description: "Close files to others, and chats to strangers, with what --json names.",
+      description: "Close files to others, and chats to strangers.",
     },
     strict: { type: "boolean", description: "Exit code 1 when something critical is found." },
   },
   notes:
-    "Exit code 0, whatever is found, unless --strict is given. --fix closes files and folders (never through a link), makes a token where the gateway refuses to start without one, and closes open chats and shared conversations; the config's former file stays beside it.",
+    "Exit code 0, whatever is found, unless --strict is given. --fix closes files and folders (never through a link), makes a token where the gateway refuses to start without one, and answers strangers no more; the config's former file stays beside it. What you would notice yourself is left to `clawdbot doctor`, which asks.",
   examples: [
     ["security audit", "look"],
     ["security audit --deep", "look closer"],
@@ -51,7 +51,9 @@ export const audit = command({
     const look = () => lookAt(cli, args.deep);
     const before = await look();
     const wanted = args.fix
-      ? fixable(before.findings).filter(({ fix, audit: told }) => told && fix.kind !== "service")
+      ? fixable(before.findings).filter(
+          ({ fix, audit: told }) => told && (fix.kind === "safe" || fix.kind === "close"),
+        )
       : [];
     const mended = await mend(wanted, before.scene);
     const { scene, findings } = mended.length > 0 ? await look() : before;
