@@ -170,7 +170,7 @@ describe("channels.status", () => {
     rig.messaging.add(
       "telegram",
       { connected: false, lastDisconnect: { at: old, error: "ETIMEDOUT" } },
-      { config: { dmPolicy: "open", groupPolicy: "open" } },
+      { config: { dmPolicy: "open", groupPolicy: "open", allowFrom: ["*"] } },
     );
     rig.messaging.add(
       "whatsapp",
@@ -186,11 +186,23 @@ describe("channels.status", () => {
     const { warnings } = await client.call("channels.status", {});
     expect(warnings).toMatchObject([
       { kind: "runtime", message: "Telegram: no connection for 10m: ETIMEDOUT" },
-      { kind: "privacy", fix: "clawdbot config set channels.telegram.dmPolicy pairing" },
+      { kind: "privacy", fix: "clawdbot security audit --fix" },
       { kind: "privacy", fix: "clawdbot config set channels.telegram.groupPolicy allowlist" },
       { kind: "auth", fix: "clawdbot channels login --channel whatsapp" },
       { kind: "config", message: "Discord: it has no token." },
     ]);
+  });
+
+  test("who is let in by a list is told, and not who is not, whatever the policy says", async () => {
+    const open = async (dmPolicy: string, allowFrom: unknown[]) => {
+      rig.messaging.views.length = 0;
+      rig.messaging.add("telegram", {}, { config: { dmPolicy, allowFrom } });
+      const { warnings } = await client.call("channels.status", {});
+      return warnings.some(({ kind }: { kind: string }) => kind === "privacy");
+    };
+    expect(await open("pairing", ["*"])).toBe(true);
+    expect(await open("open", [7])).toBe(false);
+    expect(await open("disabled", ["*"])).toBe(false);
   });
 
   test("an account that has just lost its line is no news", async () => {
