@@ -326,10 +326,13 @@ describe("what it finds", () => {
 
   test("state of an older name, and conversations that were not taken over", async () => {
     const home = newHome();
+    const gateway = await startGatewayProcess(home);
+    await gateway.kill();
     const older = join(home.dir, ".openclaw");
     mkdirSync(join(older, "agents/main/sessions"), { recursive: true });
     writeFileSync(join(older, "openclaw.json"), "{}");
-    writeFileSync(join(older, "agents/main/sessions/sessions.json"), "{}");
+    const list = '{ "agent:main:main": { "sessionId": "x" } }';
+    writeFileSync(join(older, "agents/main/sessions/sessions.json"), list);
     const [told] = of((await doctor(home)).report, "older-state");
     expect(told).toMatchObject({
       severity: "warning",
@@ -337,8 +340,22 @@ describe("what it finds", () => {
     });
     expect(told!.message).toContain("a config, conversations");
     mkdirSync(join(home.state, "agents/main/sessions"), { recursive: true });
-    writeFileSync(join(home.state, "agents/main/sessions/sessions.json"), "{}");
+    const own = join(home.state, "agents/main/sessions/sessions.json");
+    writeFileSync(own, "{}\n");
+    expect(of((await doctor(home)).report, "older-state")).toHaveLength(1);
+    writeFileSync(own, list);
     expect(of((await doctor(home)).report, "older-state")).toHaveLength(2);
+    // What was taken over is no news any more.
+    const db = new Database(join(home.state, "clawdbot.sqlite"));
+    const done = db.prepare("INSERT OR REPLACE INTO kv (scope, key, value) VALUES (?1, ?2, ?3)");
+    const left = async (from: string) => {
+      done.run("takeover", "done", JSON.stringify({ at: 1, from }));
+      const { report } = await doctor(home);
+      return of(report, "older-state").map(({ message }) => message.split(" ")[0]!);
+    };
+    expect(await left(older)).toEqual([home.state]);
+    expect(await left(home.state)).toEqual([older]);
+    db.close();
   });
 
   test("a network that is gone, with --deep at once, and in the health table of status", async () => {

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 
 import { CONFIG_NAMES, STATE_DIRS } from "../../base/brand.ts";
 import { otherConfigs } from "../../base/paths.ts";
-import { peekSessions } from "../../store/sqlite/peek.ts";
+import { peekSessions, peekValue } from "../../store/sqlite/peek.ts";
 import type { Check, Finding, Scene } from "../check.ts";
 import { fromDatabase } from "./database.ts";
 import { lookAt, namesIn } from "./files.ts";
@@ -21,23 +21,37 @@ function contentOf(folder: string): string[] {
   ];
 }
 
-/** How many lists of sessions an older program has left in a state folder. */
+/** A list of sessions without any is `{}`, in bytes with a line end. */
+const EMPTY_LIST = 4;
+
+/** How many lists with sessions an older program has left in a state folder. */
 function sessionFiles(folder: string): number {
   const agents = join(folder, "agents");
   const lists = namesIn(agents).map((id) => join(agents, id, "sessions", "sessions.json"));
-  return [...lists, join(folder, "sessions", "sessions.json")].filter(lookAt).length;
+  return [...lists, join(folder, "sessions", "sessions.json")].filter(
+    (path) => (lookAt(path)?.size ?? 0) > EMPTY_LIST,
+  ).length;
 }
+
+/** The folder that was taken over into this database, as `migrate` and the first start note it. */
+const takenFrom = ({ paths }: Scene): string | undefined => {
+  const mark = fromDatabase(undefined, () =>
+    peekValue<{ from?: string | null }>(paths.databasePath, "takeover", "done"),
+  );
+  return mark?.from ? real(mark.from) : undefined;
+};
 
 const real = (path: string): string => (lookAt(path) ? realpathSync(path) : path);
 
 /** Folders of older names beside the one in use. A link to it is the same folder. */
-function otherStates({ paths, command }: Scene): Finding[] {
+function otherStates(scene: Scene): Finding[] {
+  const { paths, command } = scene;
   const suffix = paths.profile ? `-${paths.profile}` : "";
-  const used = real(paths.stateDir);
+  const used = [real(paths.stateDir), takenFrom(scene)];
   return STATE_DIRS.map((name) => join(paths.home, name + suffix)).flatMap((folder): Finding[] => {
     if (folder === paths.stateDir || !lookAt(folder)) return [];
     const content = contentOf(folder);
-    if (content.length === 0 || real(folder) === used) return [];
+    if (content.length === 0 || used.includes(real(folder))) return [];
     return [
       {
         severity: "warning",
@@ -50,8 +64,9 @@ function otherStates({ paths, command }: Scene): Finding[] {
 }
 
 /** The program was replaced and its folder kept: the old conversations are there, and the database knows none. */
-function notTaken({ paths, command }: Scene): Finding[] {
-  if (sessionFiles(paths.stateDir) === 0) return [];
+function notTaken(scene: Scene): Finding[] {
+  const { paths, command } = scene;
+  if (sessionFiles(paths.stateDir) === 0 || takenFrom(scene) === real(paths.stateDir)) return [];
   const page = fromDatabase({ rows: [], total: 1 }, () =>
     peekSessions(paths.databasePath, { limit: 1 }),
   );

@@ -107,6 +107,17 @@ export const peekTroubled = (path: string, limit: number): OutboxRow[] =>
       .flatMap((record) => outboxRow(record) ?? []),
   );
 
+/** A small value of one owner; undefined when there is none, or when a damaged disk has changed it. */
+export const peekValue = <T>(path: string, scope: string, key: string): T | undefined =>
+  peek<T | undefined>(path, "kv", undefined, (db) => {
+    const row = db
+      .query<{ value: string }, [string, string]>(
+        "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
+      )
+      .get(scope, key);
+    return row ? parseJson<T>(row.value) : undefined;
+  });
+
 /**
  * All that an export writes, as it was in one moment, also while a gateway goes on writing. Undefined when there is no database yet,
  * or it is of a version before the table of people.
