@@ -1,5 +1,5 @@
 /** The shared secret: where it comes from, when one is made, and when the gateway must not start without a better one. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { AppError } from "../base/errors.ts";
@@ -118,7 +118,9 @@ export function startProblems(
 /** The generated token as it lies in the state folder; undefined when there is none that could be used. Makes nothing. */
 export function peekGeneratedToken(stateDir: string): string | undefined {
   const path = join(stateDir, FILE);
-  const text = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  // A pipe in its place would never end.
+  const there = existsSync(path) && statSync(path).isFile();
+  const text = there ? readFileSync(path, "utf8").trim() : "";
   return COMPLETE.test(text) ? text : undefined;
 }
 

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -435,6 +436,40 @@ describe("what it finds", () => {
     ]);
   });
 });
+
+test.skipIf(process.platform === "win32")(
+  "pipes, folders, loops and noise in place of its files are told, and waited for by nobody",
+  async () => {
+    const names = ["clawdbot.sqlite", "gateway.env", ".env", "gateway-token", "clawdbot.json"];
+    const ways: ((path: string) => void)[] = [
+      (path) => void Bun.spawnSync(["mkfifo", "-m", "600", path]),
+      (path) => mkdirSync(path, { mode: 0o700 }),
+      (path) => symlinkSync(path, path),
+      (path) => writeFileSync(path, crypto.getRandomValues(new Uint8Array(5_000)), { mode: 0o600 }),
+    ];
+    for (const name of names)
+      for (const put of ways) {
+        const home = newHome();
+        rmSync(join(home.state, name), { force: true });
+        put(join(home.state, name));
+        for (const words of [
+          ["doctor", "--json"],
+          ["security", "audit", "--json"],
+          ["status", "--json"],
+        ]) {
+          const done = await runCli(words, { home });
+          expect([name, put.toString(), words, done.code]).toEqual([
+            name,
+            put.toString(),
+            words,
+            0,
+          ]);
+          expect(JSON.parse(done.stdout)).toBeObject();
+          expect(done.stdout).not.toContain("could not be checked");
+        }
+      }
+  },
+);
 
 describe("--lint", () => {
   const lint = async (home: Home, line: string) => {

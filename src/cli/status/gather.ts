@@ -1,6 +1,7 @@
 /** Everything that `status` tells, from the gateway when it answers, else from the files; a typed address means another machine. */
 import { agentEntries, agentSettings, defaultAgentId } from "../../agent/settings.ts";
 import { VERSION } from "../../base/brand.ts";
+import { AppError } from "../../base/errors.ts";
 import { configuredAccounts } from "../../channels/configured.ts";
 import type { NetworkId } from "../../channels/registry.ts";
 import { type AccountSnapshot, lineOf } from "../../channels/summary.ts";
@@ -10,6 +11,7 @@ import { examine } from "../../doctor/examine.ts";
 import { SECURITY } from "../../doctor/security.ts";
 import { listRow } from "../../gateway/session-rows.ts";
 import { peekSessions } from "../../store/sqlite/peek.ts";
+import type { SessionPage } from "../../store/store.ts";
 import type { Cli } from "../command.ts";
 import { lookAround } from "../doctor/scene.ts";
 import type { Gateway, Wish } from "../rpc.ts";
@@ -36,7 +38,8 @@ export type Local = { scene: Scene; audit: AuditReport };
 export type Facts = {
   settings: Settings;
   probe: Probe<More>;
-  sessions: NonNullable<Remote["sessions"]>;
+  /** `error`: why the database of this machine could not be read. */
+  sessions: NonNullable<Remote["sessions"]> & { error?: string };
   accounts: Account[];
   local?: Local;
 };
@@ -87,13 +90,23 @@ async function plannedAccounts({ config, env }: Settings): Promise<Account[]> {
   );
 }
 
-function offlineSessions({ paths }: Cli): NonNullable<Remote["sessions"]> {
-  const { rows, total } = peekSessions(paths.databasePath, { limit: RECENT });
+/** A database that cannot be read is part of the overview, not its end. */
+function offlineSessions({ paths }: Cli): Facts["sessions"] {
+  const { rows, total, error } = readSessions(paths.databasePath);
   const recent = rows.map((row) => {
     const { model, ...listed } = listRow(row);
     return { ...listed, model: model ?? null, age: Date.now() - row.updatedAt };
   });
-  return { count: total, recent };
+  return { count: total, recent, ...(error && { error }) };
+}
+
+function readSessions(path: string): SessionPage & { error?: string } {
+  try {
+    return peekSessions(path, { limit: RECENT });
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    return { rows: [], total: 0, error: cause.message };
+  }
 }
 
 /** The agents of the config, each with its folder. */

@@ -59,6 +59,8 @@ export function printStatus(cli: Cli, facts: Facts, more?: () => void): void {
   out.pairs(overview(cli, facts));
   for (const problem of facts.settings.problems)
     out.line(`${out.paint("red", "config:")} ${safeText(problem)}`);
+  if (facts.sessions.error)
+    out.line(`${out.paint("red", "database:")} ${safeText(facts.sessions.error)}`);
   if (facts.local) printAudit(cli, facts.local.audit);
   printChannels(cli, facts);
   printRecent(cli, facts.sessions.recent);
@@ -69,8 +71,8 @@ export function printStatus(cli: Cli, facts: Facts, more?: () => void): void {
 }
 
 /** The command that helps most now. */
-function nextStep({ settings, probe, local }: Facts): string | undefined {
-  if (settings.problems.length > 0) return "doctor";
+function nextStep({ settings, probe, local, sessions }: Facts): string | undefined {
+  if (settings.problems.length > 0 || sessions.error) return "doctor";
   if (!probe.reachable) return isDown(probe) ? "gateway" : "doctor";
   return local && local.audit.summary.critical > 0 ? "security audit" : undefined;
 }

@@ -1,11 +1,12 @@
 /** The database: whole, of this version, and with copies. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 
 import { AppError } from "../../base/errors.ts";
 import { formatAge } from "../../base/time.ts";
 import { listBackups } from "../../store/sqlite/backup.ts";
 import { peekHealth } from "../../store/sqlite/peek.ts";
 import type { Check, Finding } from "../check.ts";
+import { lookAt } from "./files.ts";
 
 /** A gateway makes a copy a day; without one for so long something keeps it from that, in ms. */
 const COPY_MS = 3 * 86_400_000;
@@ -34,8 +35,8 @@ export const copiesCheck: Check = {
   title: "Copies of the database",
   async run({ paths, now, command }) {
     const path = paths.databasePath;
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (!found) return [];
+    const found = lookAt(path);
+    if (!found?.isFile()) return [];
     const [copy] = listBackups(path);
     const since = now - (copy?.at ?? (found.birthtimeMs || now));
     if (since <= COPY_MS) return [];

@@ -1,4 +1,5 @@
 /** Where the state lies: is there room, will it be there tomorrow, and does nobody else write into it? */
+import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -43,7 +44,7 @@ export const diskCheck: Check = {
   title: "Disk",
   async run({ paths, env }) {
     const { stateDir } = paths;
-    if (!lookAt(stateDir)) return [];
+    if (!statSync(stateDir, { throwIfNoEntry: false })?.isDirectory()) return [];
     const found: Finding[] = [];
     const places = [stateDir, ...(lookAt(paths.logDir) ? [paths.logDir] : [])];
     const seen = new Set<number | undefined>();

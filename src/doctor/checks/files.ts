@@ -261,6 +261,8 @@ export const stateCheck: Check = {
       seen.add(target.path);
       if (found.isSymbolicLink())
         return target.audit === "fs.config" ? linkedConfig(target.path) : [];
+      // What else stands there is told by who reads it; its mode is the least of it.
+      if (target.mode === 0o700 ? !found.isDirectory() : !found.isFile()) return [];
       const inside = dirname(target.path).startsWith(scene.paths.stateDir);
       return openFinding(target, found.mode & 0o777, closed && inside ? "warning" : undefined);
     });

@@ -1,9 +1,9 @@
 /** One secret, many places: which of them counts, and which of them says something else ("token mismatch"). */
 import { parseEnvFile, serviceEnvPath } from "../../base/env-file.ts";
 import { spellings } from "../../base/env.ts";
-import { readTextIfThere } from "../../base/fs.ts";
 import { readDotEnv } from "../../config/load.ts";
 import { isRecord, valueAt } from "../../config/path.ts";
+import { readSource } from "../../config/source.ts";
 import { peekGeneratedToken, secretFor } from "../../gateway/secret.ts";
 import type { Check, Finding, Scene } from "../check.ts";
 
@@ -22,10 +22,8 @@ async function sourcesOf(kind: Kind, { env, paths, loaded, service }: Scene): Pr
       return value ? [{ place: `${name} in ${where}`, value }] : [];
     });
   const file = serviceEnvPath(paths.stateDir);
-  const [serviceVars, dotEnv] = await Promise.all([
-    readTextIfThere(file).then(parseEnvFile),
-    readDotEnv(paths.stateDir),
-  ]);
+  const [carried, dotEnv] = await Promise.all([readSource(file), readDotEnv(paths.stateDir)]);
+  const serviceVars = carried.kind === "text" ? parseEnvFile(carried.doc.text) : {};
   const section = isRecord(loaded.filled) ? loaded.filled["env"] : undefined;
   const own = isRecord(section) ? { ...section, ...vars(section["vars"]) } : {};
   const typed = flagOf(service.definition?.command ?? [], kind);

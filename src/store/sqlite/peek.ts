@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
 
+import { AppError } from "../../base/errors.ts";
 import type {
   AllowedRow,
   OutboxRow,
@@ -37,6 +38,7 @@ export function peek<T>(path: string, table: string, none: T, look: (db: Look) =
   if (!existsSync(path)) return none;
   let db: Database | undefined;
   try {
+    refuseNoFile(path);
     db = new Database(path, { readonly: true });
     // A gateway that opens or closes it holds all of it for a moment.
     db.run("PRAGMA busy_timeout = 2000");
@@ -51,6 +53,14 @@ export function peek<T>(path: string, table: string, none: T, look: (db: Look) =
   } finally {
     db?.close();
   }
+}
+
+/** Opening a pipe would wait for ever for somebody who writes to it. */
+function refuseNoFile(path: string): void {
+  if (!statSync(path).isFile())
+    throw new AppError("store_failed", `${path} is not a file.`, {
+      hint: "Move it away; the gateway makes a new database, or puts back a copy.",
+    });
 }
 
 /** The newest sessions, or none when there is no database yet. */
@@ -175,7 +185,8 @@ export type DatabaseHealth = {
 export function peekHealth(path: string, thorough: boolean): DatabaseHealth {
   const known = latest(MIGRATIONS);
   const found = statSync(path);
-  if (found.isDirectory()) return { version: 0, known, damage: "there is a folder in its place" };
+  if (!found.isFile())
+    return { version: 0, known, damage: "something that is no file stands in its place" };
   if (found.size === 0) return { version: 0, known };
   let db: Database | undefined;
   try {
@@ -225,6 +236,7 @@ export async function peekTraces<T>(
   if (!existsSync(path)) return undefined;
   let db: Database | undefined;
   try {
+    refuseNoFile(path);
     const opened = (db = new Database(path, { readonly: true }));
     opened.run("PRAGMA busy_timeout = 2000");
     const [table] = opened.query("SELECT 1 FROM sqlite_master WHERE name = 'outbox_run'").all();
