@@ -233,8 +233,8 @@ function openExisting(path: string): number | undefined {
   try {
     return openSync(path, "r");
   } catch (cause) {
-    // Nobody has ever locked here.
-    if (errnoOf(cause) === "ENOENT") return undefined;
+    // Nobody has ever locked here, or the folder is somebody else's and nothing can be known; taking the lock says so then.
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(errnoOf(cause) ?? "")) return undefined;
     throw refused(path, cause);
   }
 }

@@ -1,6 +1,7 @@
 /** `status --all`: everything that a bug report needs, to paste where others read it. No secret and no name of a home folder is in it. */
 import { secretsOf } from "../../base/env.ts";
 import { lastLines } from "../../base/fs.ts";
+import { parseLogLine } from "../../base/log-lines.ts";
 import { createRedactor } from "../../base/redact.ts";
 import { isRecord } from "../../config/path.ts";
 import { examine } from "../../doctor/examine.ts";
@@ -73,8 +74,16 @@ export async function reportLines(cli: Cli, facts: Facts): Promise<string[]> {
     sessions.recent.map(({ key, totalTokens }) => `${masked(key)}, ${totalTokens ?? 0} tokens`),
   );
   const log = local && (await newestLogFile(cli));
-  section("End of the log", log ? await lastLines(log, LOG_LINES) : []);
+  const end = log ? await lastLines(log, LOG_LINES) : [];
+  section("End of the log", end.map(logLine));
   return clean(lines, cli, facts);
+}
+
+function logLine(raw: string): string {
+  const line = parseLogLine(raw);
+  if (!line) return raw;
+  const { time, level, subsystem, message, data } = line;
+  return `${time} ${level.toLowerCase()} [${subsystem}] ${message}${data ? ` ${JSON.stringify(data)}` : ""}`;
 }
 
 /** Whom somebody talks to is nobody's business: ids of people in a key become dots. */

@@ -50,22 +50,30 @@ export const audit = command({
     if (args.fix) refuseInNixMode(cli.env, "config");
     const look = () => lookAt(cli, args.deep);
     const before = await look();
-    const wanted = args.fix
-      ? fixable(before.findings).filter(
-          ({ fix, audit: told }) => told && (fix.kind === "safe" || fix.kind === "close"),
-        )
-      : [];
+    const wanted = args.fix ? closable(before.findings) : [];
     const mended = await mend(wanted, before.scene);
     const { scene, findings } = mended.length > 0 ? await look() : before;
     const made = auditReport(findings, scene.now);
     const deep = args.deep ? await probed(cli) : undefined;
     const report = { ...made, ...(deep && { deep }) };
     if (args.json) cli.out.data(args.fix ? { fix: fixJson(mended), report } : report);
-    else show(cli, report, mended, deep);
+    else {
+      show(cli, report, mended, deep);
+      if (closable(findings).length > 0)
+        cli.out.line(
+          `\nTo close what can be closed: ${cli.name}${cli.profileFlag} security audit --fix`,
+        );
+    }
     const failed = mended.some((each) => "error" in each);
     return failed || (args.strict && made.summary.critical > 0) ? 1 : 0;
   },
 });
+
+/** What --fix does: nothing that the owner would notice. */
+const closable = (findings: readonly Examined[]) =>
+  fixable(findings).filter(
+    ({ fix, audit: told }) => told && (fix.kind === "safe" || fix.kind === "close"),
+  );
 
 async function lookAt(cli: Cli, deep: boolean): Promise<{ scene: Scene; findings: Examined[] }> {
   const scene = await lookAround(cli, { deep, suggestions: false });
@@ -94,7 +102,7 @@ function show(
   mended: readonly Mended[],
   deep: Awaited<ReturnType<typeof probed>> | undefined,
 ): void {
-  const { out, name, profileFlag } = cli;
+  const { out, name } = cli;
   out.line(out.paint("bold", `${name} security audit`));
   out.line(`Summary: ${summaryLine(report)}`);
   showMended(cli, mended);
@@ -109,6 +117,4 @@ function show(
         `\nGateway: ${deep.gateway.ok ? "answers" : `does not answer (${deep.gateway.error})`} at ${deep.gateway.url}`,
       ),
     );
-  if (mended.length === 0 && report.findings.some(({ severity }) => severity !== "info"))
-    out.line(`\nTo close what can be closed: ${name}${profileFlag} security audit --fix`);
 }
