@@ -15,6 +15,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { readEnv } from "../../src/base/env.ts";
+import { readLock } from "../../src/base/lock.ts";
+import { findPaths } from "../../src/base/paths.ts";
 import { BINARY, emptyHome, type Home, plainEnv, runCli, startGatewayProcess } from "./binary.ts";
 import { openNetworks } from "./networks.ts";
 import { inTerminal } from "./terminal.ts";
@@ -110,6 +113,20 @@ test("--generate-gateway-token makes one whatever there was, and the former file
   expect(configOf(home).gateway.auth.token).toMatch(/^[0-9a-f]{64}$/);
   expect(readFileSync(join(home.state, "clawdbot.json.bak"), "utf8")).toContain(old);
   expect(JSON.stringify(report)).not.toContain(configOf(home).gateway.auth.token);
+});
+
+test("a running gateway has taken the new token over when it is told that all is well", async () => {
+  const home = newHome();
+  const gateway = await startGatewayProcess(home);
+  open.push(() => gateway.kill());
+  const { report } = await doctor(home, "--generate-gateway-token");
+  expect(report.fixed).toHaveLength(1);
+  for (const id of ["token-mismatch", "gateway"]) expect(of(report, id)).toEqual([]);
+  const { token } = configOf(home).gateway.auth;
+  const { lockPath } = findPaths(readEnv({ HOME: home.dir }), home.dir);
+  const { port } = readLock(lockPath).body!;
+  const url = `ws://127.0.0.1:${port}`;
+  expect((await runCli(["health", "--url", url, "--token", token], { home })).code).toBe(0);
 });
 
 describe("files that others can reach", () => {

@@ -1,6 +1,7 @@
 /** `doctor`: what is wrong with this installation, what follows from it, and the exact command that mends it. */
 import { AppError, toAppError } from "../../../base/errors.ts";
 import { hintInNixMode, refuseInNixMode } from "../../../base/nix.ts";
+import { waitUntil } from "../../../base/time.ts";
 import type { Check, Scene, Severity } from "../../../doctor/check.ts";
 import { tokenFix } from "../../../doctor/checks/access.ts";
 import { examine, type Examined } from "../../../doctor/examine.ts";
@@ -97,7 +98,7 @@ async function run(args: Args, cli: Cli): Promise<number> {
   const token = args["generate-gateway-token"] ? [newToken()] : [];
   const others = token.length > 0 ? wanted.filter(({ fix }) => !setsToken(fix)) : wanted;
   const mended = await mend([...token, ...others], before.scene);
-  const after = mended.length > 0 ? await look(args, cli, checks) : before;
+  const after = mended.length > 0 ? await lookAgain(args, cli, checks, before) : before;
   const outcome: Outcome = {
     findings: after.findings,
     mended,
@@ -131,6 +132,32 @@ async function look(
     return { ...finding, ...(hint && { fixHint: hint }), ...(fix && !cli.env.nixMode && { fix }) };
   });
   return { scene, findings };
+}
+
+/** How long a running gateway may take to go on with a changed config, in ms; it may restart for it. */
+const TAKING_MS = 5_000;
+const EVERY_MS = 250;
+
+/** What is so when the running gateway has taken over what was mended: until then it only looks wrong. */
+async function lookAgain(
+  args: Args,
+  cli: Cli,
+  checks: readonly Check[],
+  before: { scene: Scene },
+): ReturnType<typeof look> {
+  let seen = await look(args, cli, checks);
+  if (!before.scene.running) return seen;
+  const settled = () =>
+    seen.scene.running !== undefined && seen.scene.running.takesSecret !== false;
+  await waitUntil(
+    async () => {
+      if (!settled()) seen = await look(args, cli, checks);
+      return settled();
+    },
+    TAKING_MS,
+    EVERY_MS,
+  );
+  return seen;
 }
 
 /** Asked for by its flag, whatever the checks say. */
