@@ -60,6 +60,17 @@ describe("with the gateway down", () => {
     expect(stdout).toEndWith("Next: clawdbot gateway\n");
   });
 
+  test("what keeps it from starting comes first", async () => {
+    const other = emptyHome();
+    mkdirSync(other.state, { mode: 0o700 });
+    const file = join(other.state, "clawdbot.json");
+    writeFileSync(file, '{ "gateway": { "mode": "local", "bind": "lan" } }', { mode: 0o600 });
+    const { stdout } = await cli("status", other);
+    expect(stdout).toContain("critical The gateway is open to the network (gateway.bind_no_auth)");
+    expect(stdout).toEndWith("Next: clawdbot doctor\n");
+    other.remove();
+  });
+
   test("words that are not known are passed over with a note, only where the original did so", async () => {
     for (const line of ["status --bogus", "status --bogus=1 x", "sessions --tokne abc --verbose"]) {
       const { code, stderr } = await cli(line);

@@ -73,8 +73,10 @@ export function printStatus(cli: Cli, facts: Facts, more?: () => void): void {
 /** The command that helps most now. */
 function nextStep({ settings, probe, local, sessions }: Facts): string | undefined {
   if (settings.problems.length > 0 || sessions.error) return "doctor";
-  if (!probe.reachable) return isDown(probe) ? "gateway" : "doctor";
-  return local && local.audit.summary.critical > 0 ? "security audit" : undefined;
+  const critical = (local?.audit.summary.critical ?? 0) > 0;
+  // What is critical often keeps it from starting, and doctor says so.
+  if (!probe.reachable) return isDown(probe) && !critical ? "gateway" : "doctor";
+  return critical ? "security audit" : undefined;
 }
 
 /** How many of the audit's findings are shown here. */

@@ -28,7 +28,13 @@ export const modelCheck: Check = {
     });
     const { choice, why, skipped } = await catalog.choose(main);
     if (choice.provider === "demo")
-      return [{ severity: "warning", message: why, fixHint: `${command} onboard` }];
+      return [
+        {
+          severity: "warning",
+          message: `${why} It shows how things work, and knows nothing.`,
+          fixHint: `${command} onboard`,
+        },
+      ];
     return skipped.length
       ? [{ severity: "warning", message: why, path: "agents.defaults.model" }]
       : [];
