@@ -458,7 +458,8 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         await accept("1");
         const many = Array.from({ length: 2_500 }, (_, i) => answer(10 + i, "a", 1));
         await store.transcript.append(await sessionId(), many);
-        for (let i = 0; i < 250; i++) await accept(`old-${i}`, `s${i}`);
+        const others = Array.from({ length: 250 }, (_, i) => key(`s${i}`));
+        await Promise.all(others.map((each) => store.sessions.ensure(each, "main", 1)));
         await accept("2", "last");
         await store.transcript.append(await sessionId("last"), [answer(20, "b", 7)]);
         const all = await walk(0);
