@@ -3,6 +3,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -29,7 +30,13 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-type Told = { checkId: string; severity: string; message: string; fixable: string | null };
+type Told = {
+  checkId: string;
+  severity: string;
+  message: string;
+  fixHint: string | null;
+  fixable: string | null;
+};
 type Report = { ok: boolean; findings: Told[]; fixed: { done: string }[]; failed: object[] };
 
 const LOCAL = '{ "gateway": { "mode": "local" } }';
@@ -374,6 +381,23 @@ describe("what it finds", () => {
     expect(await left(older)).toEqual([home.state]);
     expect(await left(home.state)).toEqual([older]);
     db.close();
+  });
+
+  test("and the command that it names takes them over, so that the next look is clean", async () => {
+    const fixture = join(import.meta.dir, "../fixtures/state-2026.1.24");
+    const beside = newHome();
+    cpSync(fixture, join(beside.dir, ".openclaw"), { recursive: true });
+    const same = emptyHome();
+    open.push(same.remove);
+    cpSync(fixture, same.state, { recursive: true });
+    for (const home of [beside, same]) {
+      const [told, ...others] = of((await doctor(home)).report, "older-state");
+      expect(others).toEqual([]);
+      const [, ...words] = told!.fixHint!.split(" ");
+      expect(words[0]).toBe("migrate");
+      expect((await runCli([...words, "--yes"], { home })).code).toBe(0);
+      expect(of((await doctor(home)).report, "older-state")).toEqual([]);
+    }
   });
 
   test("a network that is gone, with --deep at once, and in the health table of status", async () => {

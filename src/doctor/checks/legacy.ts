@@ -4,7 +4,9 @@ import { basename, join } from "node:path";
 
 import { CONFIG_NAMES, STATE_DIRS } from "../../base/brand.ts";
 import { otherConfigs } from "../../base/paths.ts";
+import { DONE, type Done } from "../../legacy/start.ts";
 import { peekSessions, peekValue } from "../../store/sqlite/peek.ts";
+import { TAKEOVER } from "../../store/takeover.ts";
 import type { Check, Finding, Scene } from "../check.ts";
 import { fromDatabase } from "./database.ts";
 import { lookAt, namesIn } from "./files.ts";
@@ -35,9 +37,7 @@ function sessionFiles(folder: string): number {
 
 /** The folder that was taken over into this database, as `migrate` and the first start note it. */
 const takenFrom = ({ paths }: Scene): string | undefined => {
-  const mark = fromDatabase(undefined, () =>
-    peekValue<{ from?: string | null }>(paths.databasePath, "takeover", "done"),
-  );
+  const mark = fromDatabase(undefined, () => peekValue<Done>(paths.databasePath, TAKEOVER, DONE));
   return mark?.from ? real(mark.from) : undefined;
 };
 
