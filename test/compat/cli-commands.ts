@@ -301,16 +301,8 @@ export const MISSING: Record<string, string> = {
   ]),
   ...because("nodes are not built yet", ["nodes status", "nodes list", "node run"]),
   ...because("heartbeats are not built yet", ["system event", "system heartbeat"]),
-  ...because("not built yet", [
-    "gateway usage-cost",
-    "gateway probe",
-    "gateway discover",
-    "security audit",
-    "tui",
-    "acp",
-    "update",
-    "update status",
-  ]),
+  ...because("not built yet", ["tui", "acp", "update", "update status"]),
+  "gateway discover": "no gateway announces itself in the local network, so there is none to find",
   "devices rotate":
     "devices have no tokens of their own: the gateway's secret lets them in, and `devices revoke` shuts them out",
   "directory groups members": "no channel can list the members of a group yet",
@@ -324,11 +316,10 @@ const OTHER_CHANNEL = "for a channel that this version does not have";
 
 /** Flags that a command of ours lacks, each with why. A flag that appears must leave this list. */
 export const MISSING_FLAGS: Record<string, Record<string, string>> = {
-  doctor: because("not built yet", [
-    "deep",
-    "force",
-    "generate-gateway-token",
-    "no-workspace-suggestions",
+  "gateway probe": because("a tunnel is opened by ssh itself; the help names the line", [
+    "ssh",
+    "ssh-auto",
+    "ssh-identity",
   ]),
   "channels add": {
     ...because(OTHER_CHANNEL, [

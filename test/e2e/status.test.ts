@@ -72,7 +72,12 @@ describe("with the gateway down", () => {
   });
 
   test("words that are not known are passed over with a note, only where the original did so", async () => {
-    for (const line of ["status --bogus", "status --bogus=1 x", "sessions --tokne abc --verbose"]) {
+    for (const line of [
+      "status --bogus",
+      "status --bogus=1 x",
+      "sessions --tokne abc",
+      "agents list --x",
+    ]) {
       const { code, stderr } = await cli(line);
       expect({ line, code }).toEqual({ line, code: 0 });
       expect(stderr).toContain("does not know --");

@@ -17,6 +17,7 @@ const listCommand = (path: string) =>
       [path, "who there is"],
       [`${path} --bindings --json`, "for scripts"],
     ],
+    lenient: true,
     async run(args, cli) {
       const { config } = await usableSettings(cli);
       const rows = agentEntries(config.agents).map(({ id }) => rowOf(cli, config, id));
