@@ -48,7 +48,7 @@ export function watchFiles({ files, debounceMs, onChange, clock, log }: WatchOpt
       const watcher = watch(dir, { persistent: false }, (_, name) => {
         // The state dir is busy with the database; only names of ours are worth a look.
         const names = new Set(files().map((file) => basename(file)));
-        if (name === null || name === MOUNT_LINK || names.has(String(name))) look();
+        if (name === null || name === MOUNT_LINK || names.has(String(name))) begin();
       });
       watcher.on("error", () => {
         watcher.close();
@@ -94,10 +94,14 @@ export function watchFiles({ files, debounceMs, onChange, clock, log }: WatchOpt
       busy = false;
     }
   };
-  const look = () => {
-    if (busy || stopped.signal.aborted || Bun.deepEquals(signature(files()), seen)) return;
+  /** Also when all is as it was seen last: it may have been changed and changed back, with somebody else's reading in between. */
+  const begin = () => {
+    if (busy || stopped.signal.aborted) return;
     busy = true;
     background("config watch", watchUntilSettled(), log);
+  };
+  const look = () => {
+    if (!Bun.deepEquals(signature(files()), seen, true)) begin();
   };
 
   follow();
