@@ -64,21 +64,25 @@ const held = new Set<Database>();
 type Flock = (file: number, operation: number) => number;
 
 /**
- * `flock` of the C library that this process runs on. Taken by its full path, because by name alone a file in the current
- * directory could be loaded, and a machine may have a second C library. Undefined in a static program.
+ * The C library that this process runs on, as `dlopen` takes it. By its full path, because by name alone a file in the current
+ * directory could be loaded, and a machine may have a second C library. Undefined in a static program and on Windows.
  */
+export function cLibrary(): string | undefined {
+  if (process.platform === "darwin") return "/usr/lib/libSystem.B.dylib";
+  if (process.platform !== "linux") return undefined;
+  const files = loadedFiles();
+  const path = /\/\S*\/(?:libc\.so\.6|libc-2\.\d+\.so|ld-musl-\S+|libc\.musl-\S+)$/m.exec(
+    files,
+  )?.[0];
+  // A portable executable loads the library that it carries from a file without a name (scripts/portable/stub/stub.c). It is
+  // loaded already, so its own name finds it, and no file is looked for.
+  const carried = /\/(?:memfd:libc\.so\.6|#\d+) \(deleted\)$/m.test(files);
+  return path ?? (carried ? "libc.so.6" : undefined);
+}
+
+/** Undefined where there is no C library to be had. */
 function findFlock(): Flock | undefined {
-  let library: string | undefined;
-  if (process.platform === "darwin") library = "/usr/lib/libSystem.B.dylib";
-  else if (process.platform === "linux") {
-    const files = loadedFiles();
-    library = /\/\S*\/(?:libc\.so\.6|libc-2\.\d+\.so|ld-musl-\S+|libc\.musl-\S+)$/m.exec(
-      files,
-    )?.[0];
-    // A portable executable loads the library that it carries from a file without a name (scripts/portable/stub/stub.c). It is
-    // loaded already, so its own name finds it, and no file is looked for.
-    if (!library && /\/(?:memfd:libc\.so\.6|#\d+) \(deleted\)$/m.test(files)) library = "libc.so.6";
-  }
+  const library = cLibrary();
   if (library === undefined) return undefined;
   return dlopen(library, { flock: { args: ["i32", "i32"], returns: "i32" } }).symbols.flock;
 }

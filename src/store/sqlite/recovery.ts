@@ -66,7 +66,8 @@ export function openOrRecover(opening: Opening): { connection: Connection; recov
   return { connection: Connection.open(path, remote), recovery };
 }
 
-const draftOf = (path: string) => `${path}.recovering`;
+/** The new database beside the old one; at the next open it takes the place of one that is gone. */
+export const draftOf = (path: string): string => `${path}.recovering`;
 
 /**
  * Makes the best database there is beside the damaged one, which stays in its place until the new one is whole: a kill or a full
@@ -106,7 +107,8 @@ function finishSwap(path: string, now: number): void {
   renameSync(draftOf(path), path);
 }
 
-function removeDatabase(path: string): void {
+/** The file and its journals. */
+export function removeDatabase(path: string): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(path + suffix, { force: true });
 }
 
@@ -167,7 +169,7 @@ function openGood(path: string, remote?: boolean): Connection | undefined {
  * What was under way when the backup was made has long been answered or sent. Beginning it again would answer yesterday's
  * messages twice, so it is closed; what the damaged file still knows of it is put over this afterwards.
  */
-function settle(connection: Connection, now: number): void {
+export function settle(connection: Connection, now: number): void {
   connection.run(
     `UPDATE turns SET state = 'failed', ended_at = ?1, error = ?2 WHERE ended_at IS NULL`,
     now,
