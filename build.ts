@@ -2,6 +2,7 @@
  * Builds the one executable: `bun build.ts` for this machine, `--all` for every platform, `--outdir <dir>` elsewhere than dist/.
  * One for Linux carries its own loader and glibc (scripts/portable), so it runs on every distribution; `--plain` leaves that out,
  * `--libs <dir>` gives the folder with that glibc.
+ * `--release-key <base64>` puts the public key of the releases in, with which the program checks what it updates itself to.
  * Prints name, size, SHA-256 and time of each, and ends with 1 and a remedy when one fails.
  */
 import { createHash } from "node:crypto";
@@ -30,14 +31,17 @@ const OPTIONS = {
   outdir: { type: "string", default: "dist" },
   plain: { type: "boolean", default: false },
   libs: { type: "string" },
+  "release-key": { type: "string", default: "" },
 } satisfies ParseArgsConfig["options"];
-const USAGE = "Use --all, --target <name>, --outdir <dir>, --plain or --libs <dir>.";
+const USAGE =
+  "Use --all, --target <name>, --outdir <dir>, --plain, --libs <dir> or --release-key <key>.";
 
 type Wish = {
   targets: Target[];
   outdir: string;
   plain: boolean;
   libs: string | undefined;
+  releaseKey: string;
 };
 
 function parse(args: string[]): Wish {
@@ -55,11 +59,14 @@ function parse(args: string[]): Wish {
   );
   if (values.libs !== undefined && !existsSync(values.libs))
     fail(`The folder of --libs is not there: ${values.libs}.`);
+  if (!/^(?:|[A-Za-z0-9+/]{40,}=*)$/.test(values["release-key"]))
+    fail("The key of --release-key is not the line that `bun run release keygen` prints.");
   return {
     targets: values.all ? TARGETS : targets,
     outdir: values.outdir,
     plain: values.plain,
     libs: values.libs,
+    releaseKey: values["release-key"],
   };
 }
 
@@ -71,7 +78,7 @@ function fail(message: string): never {
 /** `target` undefined: this machine, with the Bun that runs this file. Gives the path of the executable, and a word on what it needs. */
 async function build(
   target: Target | undefined,
-  { outdir, plain, libs }: Wish,
+  { outdir, plain, libs, releaseKey }: Wish,
 ): Promise<{ path: string; needs: string }> {
   const os = target?.os ?? process.platform;
   const name = target ? binaryName(target) : `clawdbot${os === "win32" ? ".exe" : ""}`;
@@ -85,6 +92,7 @@ async function build(
       minify: true,
       define: {
         "process.env.NODE_ENV": '"production"',
+        CLAWDBOT_RELEASE_KEY: JSON.stringify(releaseKey),
         // Some packages ask for their own folder, which is the builder's here. None needs it, and the bytes must not depend on it.
         __dirname: '"/"',
         __filename: '"/"',

@@ -4,8 +4,8 @@ import { hostname } from "node:os";
 import { Conversations } from "./agent/conversation.ts";
 import { openModels, readSignIns } from "./agent/models.ts";
 import { openRawStream } from "./agent/raw-stream.ts";
-import { agentSettings, defaultAgentId } from "./agent/settings.ts";
-import { prepareWorkspace } from "./agent/workspace.ts";
+import { defaultAgentId } from "./agent/settings.ts";
+import { prepareDefaultWorkspace } from "./agent/workspace.ts";
 import { VERSION } from "./base/brand.ts";
 import { Bus } from "./base/bus.ts";
 import { Closers } from "./base/closers.ts";
@@ -24,7 +24,7 @@ import { systemClock } from "./base/time.ts";
 import { prepareDev, refuseReset } from "./config/dev.ts";
 import { type ConfigHandle, type InForce, openConfig } from "./config/handle.ts";
 import { secretsIn } from "./config/snapshot.ts";
-import { type Ending, endings } from "./gateway/ending.ts";
+import { type Ending, endings, type Takeover } from "./gateway/ending.ts";
 import type { GatewayFlags } from "./gateway/flags.ts";
 import { embeddedUi } from "./gateway/http/ui.ts";
 import type { GatewayEvents } from "./gateway/ports.ts";
@@ -42,7 +42,7 @@ import { childEnv } from "./tools/environment.ts";
 import { openJobs } from "./tools/jobs.ts";
 import { lazyWizard } from "./wizard/registry.ts";
 
-export type AppOptions = { env: Env; paths: Paths; flags: GatewayFlags };
+export type AppOptions = { env: Env; paths: Paths; flags: GatewayFlags } & Takeover;
 
 export type RunningApp = {
   /** Ends it in an orderly way; `done` resolves with 0. A second call changes nothing. */
@@ -69,13 +69,18 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   if (options.flags.reset) refuseReset(options.paths);
   let current = await start(options);
   let stopping: string | undefined;
+  const leaving = new AbortController();
   const run = async (): Promise<number> => {
-    while ((await current.ended) === "restart" && stopping === undefined) {
+    for (;;) {
+      const then = await current.ended;
+      if (then === "stop" || stopping !== undefined) return 0;
+      const { logging } = current.good().config;
+      if (then === "replace" && (await options.handOver?.(logging, leaving.signal)) !== "again")
+        return 0;
       current = await startAgain(options, current.good());
       // The stop came while nothing was there to be stopped.
       if (stopping !== undefined) await current.stop(stopping);
     }
-    return 0;
   };
   const done = run();
   return {
@@ -85,12 +90,13 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     },
     async stop(reason) {
       stopping = reason;
+      leaving.abort();
       await current.stop(reason);
       await done;
     },
     restart(reason) {
-      const { config, log, stop } = current;
-      if (config.current().commands.restart) return background("restart", stop(reason, true), log);
+      const { config, log, restart } = current;
+      if (config.current().commands.restart) return background("restart", restart(reason), log);
       log.warn(
         `${reason} restart ignored (not authorized; enable commands.restart or use gateway tool).`,
       );
@@ -144,7 +150,7 @@ async function start(options: AppOptions, again?: Again): Promise<Instance> {
 
 /** Everything that is open, in the order in which it must be opened: lock, config, store, runs, gateway. */
 async function open(
-  { env, paths, flags }: AppOptions,
+  { env, paths, flags, handOver, program, onReady }: AppOptions,
   again: Again | undefined,
   logging: Logging,
   closers: Closers,
@@ -175,7 +181,8 @@ async function open(
       consoleLevel: flags.verbose ? "debug" : (wanted.consoleLevel ?? "info"),
       consoleStyle: wanted.consoleStyle ?? (isTerminal(2) ? "pretty" : "compact"),
     });
-    const target = { file: wanted.file, maxBytes: wanted.maxFileBytes };
+    const file = env.updateTrial ? undefined : wanted.file;
+    const target = { file, maxBytes: wanted.maxFileBytes };
     background("changing the log file", logging.redirect(target), log);
     for (const secret of [...secretsOf(config.env()), ...secretsIn(config.current())])
       logging.redact.add(secret);
@@ -185,7 +192,7 @@ async function open(
   let good: InForce = { config: config.current(), env: config.env() };
   const { bind, hosts, port, problem } = placeOf(good, flags, env);
   const auth = await authFor(config, { ...flags, bind }, paths, log);
-  if (flags.dev) await prepareDevWorkspace(config, paths);
+  if (flags.dev) await prepareDefaultWorkspace(config.current().agents, paths);
   const store = await openStore(paths, logging, closers);
   const older = { env, paths, config: good.config, store, log: logging.logger("legacy") };
   const foreignUntil = await takeOverOnce(older);
@@ -236,7 +243,7 @@ async function open(
       outgoing: media.outgoing,
       listen: !env.skipChannels,
       say: (key, text) => gateway.say(key, text),
-      restart: (reason) => background("restart", instance.stop(reason, true), log),
+      restart: (reason) => background("restart", instance.restart(reason), log),
       pairing: (state, { channel, account, sender }) =>
         bus.emit(`pairing.${state}`, { channel, accountId: account, id: sender }),
       accountChanged: (channel, accountId) => bus.emit("channels", { channel, accountId }),
@@ -294,7 +301,11 @@ async function open(
         startedAt,
         defaultAgentId: defaultAgentId(config.current().agents),
       },
-      restart: (reason) => background("restart", instance.stop(reason, true), log),
+      restart: (reason) => background("restart", instance.restart(reason), log),
+      ...(handOver && {
+        program,
+        replace: () => background("update", instance.replace(), log),
+      }),
       wizard,
       ready: () =>
         recovered ? { ready: true, failing: [] } : { ready: false, failing: ["recovery"] },
@@ -358,8 +369,11 @@ async function open(
       if (logging.file) log.info(`log file: ${logging.file}`);
       const turns = await messaging.recover();
       recovered = true;
+      if (!again) onReady?.();
       if (turns) log.info("going on with unfinished turns", { turns });
       await messaging.started();
+      // Finding the model asks other programs and other machines.
+      if (env.updateTrial) return;
       const choice = await models.catalog.choose(defaultAgentId(config.current().agents));
       log.info(`agent model: ${choice.choice.ref}`, { why: choice.why });
       await models.warm(choice.choice.ref);
@@ -382,11 +396,4 @@ async function openStore(paths: Paths, logging: Logging, closers: Closers): Prom
   const store = await openSqlite({ path: paths.databasePath, log });
   closers.add("store", () => store.close());
   return store;
-}
-
-/** The workspace is there before the first message, so that a developer can look at it and change it. */
-async function prepareDevWorkspace(config: ConfigHandle, paths: Paths): Promise<void> {
-  const { agents } = config.current();
-  const { workspace, defaults } = agentSettings(agents, defaultAgentId(agents), paths);
-  await prepareWorkspace(workspace, { skipBootstrap: defaults.skipBootstrap });
 }

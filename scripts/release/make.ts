@@ -205,6 +205,7 @@ async function build(
   signal: AbortSignal,
 ): Promise<string> {
   const words = ["build.ts", "--outdir", outdir, "--target", target.id];
+  if (plan.key) words.push("--release-key", plan.key.publicKey);
   const child = Bun.spawn([process.execPath, ...words], {
     cwd: ROOT,
     env: { ...process.env, SOURCE_DATE_EPOCH: String(plan.facts.epoch) },

@@ -8,6 +8,9 @@ import { mkdir, open, realpath, stat, unlink, writeFile } from "node:fs/promises
 import { join, relative } from "node:path";
 
 import { AppError, errnoOf, toAppError } from "../base/errors.ts";
+import type { Paths } from "../base/paths.ts";
+import type { AgentsConfig } from "./config.ts";
+import { agentSettings, defaultAgentId } from "./settings.ts";
 import { BOOTSTRAP, TEMPLATES } from "./templates.ts";
 import { headAndTail } from "./text.ts";
 
@@ -237,3 +240,9 @@ const inside = (folder: string, path: string): boolean => {
 
 const hashOf = (text: string): string =>
   new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 16);
+
+/** Makes that of the default agent. With `--dev` it is there before the first message, so that a developer can look at it and change it. */
+export async function prepareDefaultWorkspace(agents: AgentsConfig, paths: Paths): Promise<void> {
+  const { workspace, defaults } = agentSettings(agents, defaultAgentId(agents), paths);
+  await prepareWorkspace(workspace, { skipBootstrap: defaults.skipBootstrap });
+}

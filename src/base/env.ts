@@ -24,6 +24,10 @@ const flag: Kind<boolean> = {
   parse: (s) =>
     /^(1|true|yes|on)$/i.test(s) ? true : /^(0|false|no|off)$/i.test(s) ? false : undefined,
 };
+const seconds: Kind<number> = {
+  want: "a number of seconds (1 to 86400)",
+  parse: (s) => (/^[1-9]\d{0,4}$/.test(s) && Number(s) <= 86_400 ? Number(s) : undefined),
+};
 const row = <T>(kind: Kind<T>, doc: string, secret = false): Row<T> => ({ kind, doc, secret });
 
 /** Variables with a product prefix, by what follows it: `OPENCLAW_X`, `MOLTBOT_X` and `CLAWDBOT_X` mean the same. */
@@ -59,6 +63,22 @@ export const PREFIXED = {
     "Hex of the key that signs a test server's certificate; only together with the address above.",
   ),
   NIX_MODE: row(flag, "1: the config is made by Nix and never written."),
+  INSTALL_BASE_URL: row(
+    text,
+    "Another source of releases, for install.sh and `update`: https://..., file:///..., or http:// on this machine.",
+  ),
+  INSTALL_STALL: row(
+    seconds,
+    "A download is given up after so many seconds without a byte. Default: 60.",
+  ),
+  UPDATE_TRIAL: row(
+    flag,
+    "Set by `update` while it tries a new version with a copy of the state: nothing is sent to any network.",
+  ),
+  UPDATE_GUARDED: row(
+    flag,
+    "Set by a gateway that hands over to a new version, while it watches whether that becomes ready.",
+  ),
   NODE_COMPAT: row(
     flag,
     "1: where this program stands in for `node` (in an image), scripts are run by the JavaScript engine inside it.",

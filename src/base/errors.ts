@@ -63,6 +63,13 @@ export const ERRORS = {
     hint: "Free some disk space; nothing that was accepted is lost.",
   },
   service_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
+  update_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
+  update_refused: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
+  backup_invalid: {
+    wire: "INVALID_REQUEST",
+    exit: 1,
+    hint: "Take another backup; this one was damaged, cut off or changed.",
+  },
   tool_failed: { wire: "UNAVAILABLE", exit: 1, hint: undefined },
   agent_timeout: { wire: "AGENT_TIMEOUT", exit: 1, hint: undefined },
   agent_stuck: {

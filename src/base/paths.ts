@@ -166,7 +166,8 @@ export function findPaths(
       return named || (existing(...names) ?? fresh);
     },
     workspaceDefault,
-    logDir: logDirFor(),
+    // What a trial has to tell is nobody's log.
+    logDir: env.updateTrial ? join(stateDir, "logs") : logDirFor(),
     socketPath: socketFor(stateDir),
     // The same for every config and every spelling of the folder: whoever shares the state must not run a second gateway.
     lockPath: join(stateDir, `gateway.${short(PRODUCT)}.lock`),

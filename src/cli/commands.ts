@@ -9,6 +9,7 @@ import { LEAVING_COMMANDS } from "./leaving/registry.ts";
 import { MODEL_COMMANDS } from "./models/registry.ts";
 import { SESSION_COMMANDS } from "./sessions/registry.ts";
 import { SHELL_COMMANDS } from "./shell/registry.ts";
+import { UPDATE_COMMANDS } from "./update/registry.ts";
 
 export type { CommandRow } from "./command.ts";
 
@@ -284,6 +285,7 @@ export const COMMANDS: Record<string, CommandRow> = {
   ...AGENT_COMMANDS,
   ...LEAVING_COMMANDS,
   ...SHELL_COMMANDS,
+  ...UPDATE_COMMANDS,
 };
 
 /** Bigger parts that only some paths through a command need. */
@@ -292,6 +294,8 @@ export const PARTS = {
   help: () => import("./help.ts"),
   app: () => import("../app.ts"),
   settings: () => import("./settings.ts"),
+  guard: () => import("../service/update/guard.ts"),
+  handover: () => import("./update/handover.ts"),
   launchdLog: () => import("../service/launchd-log.ts"),
   statusReport: () => import("./status/report.ts"),
   usage: () => import("./commands/gateway/usage.ts"),

@@ -14,6 +14,7 @@ export function showProgramHelp(out: Out, name: string, rows: Record<string, Com
     ["--profile <name>", "Use a separate state folder and config (~/.clawdbot-<name>)."],
     ["--dev", "The profile `dev`: its own state, gateway port 19001."],
     ["--no-color", "No colours."],
+    ["--update", "The same as the command `update`."],
     ["-V, -v, --version", "Print the version."],
     ["-h, --help", "Print help."],
   ]);

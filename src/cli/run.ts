@@ -81,7 +81,7 @@ function findCommand(words: string[]): string {
 
 /**
  * Takes out the global options. `--profile` and `--no-color` count anywhere, because nothing else is called so; `--dev`,
- * `--version` and `--help` only before the command, which may have its own.
+ * `--update`, `--version` and `--help` only before the command, which may have its own.
  */
 function readGlobals(all: string[]): Globals {
   const globals: Globals = { words: [], noColour: false, version: false, help: false };
@@ -97,6 +97,7 @@ function readGlobals(all: string[]): Globals {
     else if (word === "--profile") globals.profile = all[++i] ?? "";
     else if (word.startsWith("--profile=")) globals.profile = word.slice("--profile=".length);
     else if (before && word === "--dev") dev = true;
+    else if (before && word === "--update") globals.words.push("update");
     else if (before && /^(?:-V|-v|--version)$/.test(word)) globals.version = true;
     else if (before && /^(?:-h|--help)$/.test(word)) globals.help = true;
     else globals.words.push(word);

@@ -118,6 +118,10 @@ export interface GatewayPorts {
   restart?(reason: string): void;
   /** Set-ups for clients without a terminal. Absent: there are none. */
   wizard?: WizardDesk;
+  /** Ends the instance, and lets the program's file take over, which is another version by now. Absent: nobody can. */
+  replace?(): void;
+  /** The real path of that file; with `replace` only. */
+  program?: string | undefined;
   /** Called for every error that the gateway answers with, for the log. */
   failed?(error: AppError): void;
 }

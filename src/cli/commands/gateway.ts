@@ -1,9 +1,13 @@
 /** `gateway`: runs the gateway in this terminal until a signal or a failure ends it. */
+import { VERSION } from "../../base/brand.ts";
 import { AppError } from "../../base/errors.ts";
+import { realPathOf } from "../../base/fs.ts";
 import type { Logger } from "../../base/log.ts";
 import { platformPort } from "../../base/platform.ts";
+import { background } from "../../base/task.ts";
 import { GATEWAY_PORT } from "../../gateway/config.ts";
 import type { GatewayFlags } from "../../gateway/flags.ts";
+import { hasJournal, readJournal } from "../../service/update/journal.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { ArgValues, Cli } from "../command.ts";
 import { command } from "../command.ts";
@@ -86,22 +90,59 @@ export const run = command({
     if (flags.force) await freePort(await portOf(flags, cli), { say: (line) => out.error(line) });
     if (env.serviceMarker === "launchd")
       await (await PARTS.launchdLog()).keepLaunchdLogSmall(paths.stateDir);
+    const words = wordsAgain(process.argv.slice(2));
+    const onReady = hasJournal(paths.stateDir)
+      ? await (
+          await PARTS.guard()
+        ).settleUpdate({ paths, env, words, version: VERSION }, (line) => out.error(line))
+      : undefined;
+    let next: string | undefined;
     let running: { log: Logger } | undefined;
     catchStray({
       log: () => running?.log,
       // As an end by a signal: nothing that was accepted is lost.
       giveUp: () => process.kill(process.pid, "SIGTERM"),
     });
-    return runUntilStopped(async () => {
+    const code = await runUntilStopped(async () => {
       const { startApp } = await PARTS.app();
-      const app = await startApp({ env, paths, flags });
+      const app = await startApp({
+        env,
+        paths,
+        flags,
+        // Elsewhere a process cannot become another program, and a service would lose sight of it.
+        ...(Bun.isStandaloneExecutable &&
+          process.platform !== "win32" && {
+            program: realPathOf(process.execPath),
+            handOver: async (logging, signal) => {
+              next = readJournal(paths.stateDir)?.program;
+              const { loggedHandOver } = await PARTS.handover();
+              const outcome = await loggedHandOver(cli, words, logging, signal);
+              if (outcome !== "ready") next = undefined;
+              return outcome;
+            },
+          }),
+        ...(onReady && { onReady }),
+      });
       running = app;
       // The executable is built to start in the interpreter; from here on code runs often enough to be compiled.
       Bun.unsafe.setJITPolicy(1);
+      if (env.updateTrial) background("trial", stopWithParent(), app.log);
       return app;
     });
+    if (next !== undefined) (await PARTS.guard()).become(next, { words, env });
+    return code;
   },
 });
+
+/** A version that is tried ends with the update that tries it, however that ends. */
+async function stopWithParent(): Promise<void> {
+  await Bun.stdin.text();
+  process.kill(process.pid, "SIGTERM");
+}
+
+/** As it was called; but what has been done once, at its start, is not done again. */
+const wordsAgain = (words: string[]): string[] =>
+  words.filter((word) => word !== "--reset" && word !== "--force");
 
 /** The flags as values. Throws `usage` for what no gateway could start with. */
 export function gatewayFlags(args: ArgValues<typeof ARGS>): GatewayFlags {

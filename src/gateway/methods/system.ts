@@ -48,6 +48,24 @@ export const system = {
     },
   }),
 
+  "gateway.replace.request": method({
+    doc: "Lets the program file, which an update has replaced, take over from the running process. When it is not ready in time the old one comes back.",
+    scope: "operator.admin",
+    params: z.object({ program: z.string().max(4096) }),
+    result: z.lazy(() => z.object({ ok: z.literal(true), pid: z.int() })),
+    async run({ program }, { replace, program: own, log }) {
+      if (!replace) throw new AppError("bad_request", "This gateway cannot be replaced.");
+      if (program !== own)
+        throw new AppError("bad_request", `This gateway is another program: ${own}.`);
+      const later = async () => {
+        await systemClock.sleep(ANSWER_MS);
+        replace();
+      };
+      background("update", later(), log);
+      return { ok: true as const, pid: process.pid };
+    },
+  }),
+
   "last-heartbeat": method({
     doc: "The last heartbeat, or null when there was none.",
     scope: "operator.read",

@@ -96,6 +96,9 @@ describe("a release", () => {
     expect(script.split("\n").filter((line) => line.startsWith("RELEASE_KEY="))).toEqual([
       `RELEASE_KEY="${publicKey}"`,
     ]);
+    // The program checks with it what it updates itself to.
+    const name = `clawdbot-${HERE.id}${HERE.exe}`;
+    expect(readFileSync(join(folder, name)).includes(publicKey)).toBe(true);
     const secret = readFileSync(key, "utf8").split("\n")[1]!;
     for (const name of readdirSync(folder))
       expect(readFileSync(join(folder, name)).includes(secret)).toBe(false);
