@@ -3,6 +3,7 @@
  * only places of the command line with dynamic imports: `clawdbot --version` must not pay for the gateway.
  */
 import { AGENT_COMMANDS } from "./agents/registry.ts";
+import { BACKUP_COMMANDS } from "./backup/registry.ts";
 import { CHANNEL_COMMANDS } from "./channels/registry.ts";
 import type { CommandRow } from "./command.ts";
 import { LEAVING_COMMANDS } from "./leaving/registry.ts";
@@ -277,22 +278,6 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Write the state in the layout of OpenClaw and older Clawdbots, to go back to them.",
     load: async () => (await import("./moving/export.ts")).exportState,
   },
-  backup: {
-    doc: "Backups of state, config and workspaces.",
-    load: async () => (await import("./backup/command.ts")).backup,
-  },
-  "backup create": {
-    doc: "Put everything into one file, while the gateway goes on.",
-    load: async () => (await import("./backup/command.ts")).create,
-  },
-  "backup verify": {
-    doc: "Check that a backup is whole.",
-    load: async () => (await import("./backup/command.ts")).verify,
-  },
-  "backup restore": {
-    doc: "Put the content of a backup in the place of what is there.",
-    load: async () => (await import("./backup/command.ts")).restore,
-  },
   logs: {
     doc: "Print the gateway's log, and follow it.",
     load: async () => (await import("./commands/logs.ts")).logs,
@@ -302,6 +287,7 @@ export const COMMANDS: Record<string, CommandRow> = {
   ...LEAVING_COMMANDS,
   ...SHELL_COMMANDS,
   ...UPDATE_COMMANDS,
+  ...BACKUP_COMMANDS,
 };
 
 /** Bigger parts that only some paths through a command need. */

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { isAlive } from "../../src/base/fs.ts";
+import { alive } from "../../src/base/fs.ts";
 import { readJournal } from "../../src/service/update/journal.ts";
 import { schemaOf } from "../../src/store/sqlite/snapshot.ts";
 import { plainEnv } from "./binary.ts";
@@ -48,7 +48,7 @@ export function killTests(stage: Stage): void {
       child.kill("SIGKILL");
       await child.exited;
       // The version that is tried does not outlive it.
-      if (trial) await until(() => !isAlive(trial.pid));
+      if (trial) await until(() => !alive(trial.pid));
       expect([OLD, NEW]).toContain(await stage.versionOf());
       await send(gateway, "after");
 
@@ -75,7 +75,7 @@ export function killTests(stage: Stage): void {
     const { pid } = await gateway.facts();
     process.kill(gateway.pid, "SIGTERM");
     await gateway.ended;
-    expect(isAlive(pid)).toBe(false);
+    expect(alive(pid)).toBe(false);
     updater.kill("SIGKILL");
     await updater.exited;
     gateway = await stage.start();

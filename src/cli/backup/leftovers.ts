@@ -2,13 +2,13 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { isAlive } from "../../base/fs.ts";
+import { alive } from "../../base/fs.ts";
 
 /** @param ofRun finds the names; its first group is the pid */
 export function clearLeftovers(folder: string, ofRun: RegExp): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     const pid = ofRun.exec(name)?.[1];
-    if (pid && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+    if (pid && !alive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
