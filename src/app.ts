@@ -369,7 +369,7 @@ async function open(
       if (logging.file) log.info(`log file: ${logging.file}`);
       const turns = await messaging.recover();
       recovered = true;
-      if (!again) onReady?.();
+      if (!again) onReady?.(log);
       if (turns) log.info("going on with unfinished turns", { turns });
       await messaging.started();
       // Finding the model asks other programs and other machines.

@@ -39,7 +39,7 @@ export type Takeover = {
     signal: AbortSignal,
   ): Promise<"again" | "stopped" | "ready">;
   /** Called once, when the first instance is ready. */
-  onReady?(): void;
+  onReady?(log: Logger): void;
 };
 
 /** Of one instance. Called by app.ts. */

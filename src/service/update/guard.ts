@@ -11,6 +11,7 @@ import { toAppError } from "../../base/errors.ts";
 import { alive } from "../../base/fs.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Paths } from "../../base/paths.ts";
+import { background } from "../../base/task.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
 import { endOf, waitReady } from "./ready.ts";
 import { revert, toSchema } from "./revert.ts";
@@ -115,7 +116,7 @@ const STARTS_MAX = 3;
 export async function settleUpdate(
   { paths, env, words, version }: Pick<Handover, "paths" | "env" | "words"> & { version: string },
   say: (line: string) => void,
-): Promise<(() => void) | undefined> {
+): Promise<((log: Logger) => void) | undefined> {
   const { stateDir } = paths;
   const journal = env.updateGuarded ? undefined : readJournal(stateDir);
   if (!journal || isWatched(journal)) return undefined;
@@ -136,7 +137,7 @@ export async function settleUpdate(
     if (starts > STARTS_MAX) await goBack(`it was not ready in ${STARTS_MAX} starts`);
     else {
       await writeJournal(stateDir, { ...journal, starts });
-      return () => finish(stateDir);
+      return (log) => background("update", finish(stateDir), log);
     }
   } else {
     // Told to the command that waited for it, or nobody waits any more.
@@ -158,7 +159,7 @@ const isWatched = ({ phase, guard, updater, at }: Journal): boolean =>
   );
 
 /** The new version is ready: the command that waits reads it, or the next start clears it away. */
-function finish(stateDir: string): void {
+async function finish(stateDir: string): Promise<void> {
   const journal = readJournal(stateDir);
-  if (journal) void writeJournal(stateDir, { ...journal, phase: "done", starts: 0 });
+  if (journal) await writeJournal(stateDir, { ...journal, phase: "done", starts: 0 });
 }
