@@ -140,6 +140,22 @@ export const COMMANDS: Record<string, CommandRow> = {
     doc: "Send one message to the agent and print its answer.",
     load: async () => (await import("./commands/agent.ts")).agent,
   },
+  tui: {
+    doc: "Talk to the assistant in this terminal.",
+    load: async () => (await import("./tui/command.ts")).tui,
+  },
+  chat: {
+    doc: "The same as `tui`.",
+    load: async () => (await import("./tui/command.ts")).chat,
+  },
+  terminal: {
+    doc: "The same as `tui`.",
+    load: async () => (await import("./tui/command.ts")).terminal,
+  },
+  acp: {
+    doc: "Serve an editor that speaks the Agent Client Protocol.",
+    load: async () => (await import("./acp/command.ts")).acp,
+  },
   sessions: {
     doc: "List the conversations.",
     load: async () => (await import("./commands/sessions.ts")).sessions,

@@ -2,6 +2,7 @@
 import { agent } from "./agent.ts";
 import { channels } from "./channels.ts";
 import { chat } from "./chat.ts";
+import { commands } from "./commands.ts";
 import { config } from "./config.ts";
 import { health } from "./health.ts";
 import { logs } from "./logs.ts";
@@ -27,6 +28,7 @@ export const methods = {
   ...system,
   ...agent,
   ...chat,
+  ...commands,
   ...messages,
   ...wizard,
 };

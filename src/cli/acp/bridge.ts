@@ -1,0 +1,367 @@
+/** The methods of the Agent Client Protocol on the gateway's own: a session of the editor is a session of ours, its id our key. */
+import { VERSION } from "../../base/brand.ts";
+import { AppError } from "../../base/errors.ts";
+import type { Methods } from "../../gateway/methods/index.ts";
+import { RpcClient, RpcError } from "../../protocol/client.ts";
+import type { EventFrame } from "../../protocol/frames.ts";
+import { canonicalKey, sessionKey } from "../../protocol/session-key.ts";
+import type { Target } from "../rpc.ts";
+import { cleanText } from "../tui/screen/text.ts";
+import type { AgentEvent, ChatEvent, History, Message } from "../tui/talk/wire.ts";
+import { type Method, Refusal, rpcMethod } from "./json-rpc.ts";
+import {
+  type Attachment,
+  Authenticate,
+  Cancel,
+  Initialize,
+  LoadSession,
+  messageOf,
+  type Meta,
+  NewSession,
+  Prompt,
+  PROTOCOL_VERSION,
+  SetMode,
+} from "./schema.ts";
+import { replayed, RunUpdates, type Update } from "./updates.ts";
+
+export type BridgeOptions = {
+  target: Target;
+  /** Every new session of the editor is this one of ours; undefined makes one each. */
+  session: string | undefined;
+  label: string | undefined;
+  requireExisting: boolean;
+  resetSession: boolean;
+  /** Tell the model which folder the editor works in. */
+  prefixCwd: boolean;
+  notify(method: string, params: unknown): void;
+  note(text: string): void;
+};
+
+/** A prompt that is being answered. */
+type Turn = {
+  runId: string;
+  updates: RunUpdates;
+  cancelled: boolean;
+  /** From the event that ends a run. */
+  end: { state: string; errorMessage?: string | undefined } | undefined;
+};
+type Session = { key: string; cwd: string; prefixCwd: boolean; turn: Turn | undefined };
+
+const LEVELS = ["off", "minimal", "low", "medium", "high", "xhigh"];
+/** Messages of an old conversation that are told again at most. */
+const MAX_REPLAY = 5000;
+const PAGE = 500;
+/** Longest time of a run: a day and a minute, as the gateway has it; in ms. */
+const MAX_RUN_MS = 86_460_000;
+
+export class Bridge {
+  private readonly client: RpcClient<Methods>;
+  private readonly sessions = new Map<string, Session>();
+  private back = Promise.withResolvers<void>();
+  private initialized = false;
+
+  constructor(private readonly options: BridgeOptions) {
+    this.client = new RpcClient<Methods>({
+      url: options.target.url,
+      client: {
+        id: "cli",
+        displayName: "clawdbot-acp",
+        version: VERSION,
+        platform: process.platform,
+        mode: "cli",
+        instanceId: crypto.randomUUID(),
+      },
+      auth: () => options.target.auth,
+      reconnect: true,
+      onEvent: (event) => this.event(event),
+      onState: ({ kind }) => {
+        options.note(`gateway: ${kind}`);
+        if (kind === "connected") queueMicrotask(() => this.back.resolve());
+        else if (kind === "waiting") this.back = Promise.withResolvers<void>();
+        else if (kind === "refused")
+          this.back.reject(new AppError("unauthorized", "The gateway refused the connection."));
+      },
+    });
+    // Nobody may be waiting for it when it is refused.
+    this.back.promise.then(undefined, () => options.note("the gateway refused the connection"));
+  }
+
+  async connect(): Promise<void> {
+    await this.client.connect();
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  readonly methods: Record<string, Method> = {
+    initialize: rpcMethod(Initialize, async () => {
+      this.initialized = true;
+      return {
+        protocolVersion: PROTOCOL_VERSION,
+        agentCapabilities: {
+          loadSession: true,
+          promptCapabilities: { image: true, audio: false, embeddedContext: true },
+          mcpCapabilities: { http: false, sse: false },
+        },
+        agentInfo: { name: "clawdbot", title: "Clawdbot", version: VERSION },
+        authMethods: [],
+      };
+    }),
+    authenticate: rpcMethod(Authenticate, async () => {
+      throw new Refusal("params", "There is no method of authentication; none is needed.");
+    }),
+    "session/new": rpcMethod(NewSession, async ({ cwd, mcpServers, _meta }) => {
+      const key = await this.keyFor(_meta);
+      this.ignoredServers(mcpServers);
+      return { sessionId: key, ...(await this.enter(key, cwd, _meta)) };
+    }),
+    "session/load": rpcMethod(LoadSession, async ({ sessionId, cwd, mcpServers, _meta }) => {
+      this.checkInitialized();
+      const key = await this.existing({ key: this.keyOf(sessionId) });
+      this.ignoredServers(mcpServers);
+      for (const message of await this.everything(key))
+        for (const update of replayed(message)) this.tell(sessionId, update);
+      return this.enter(key, cwd, _meta, sessionId);
+    }),
+    "session/prompt": rpcMethod(Prompt, async ({ sessionId, prompt }) => {
+      const session = this.session(sessionId);
+      const { text, attachments } = messageOf(prompt);
+      if (!text.trim() && attachments.length === 0)
+        throw new Refusal("params", "The prompt is empty.");
+      if (session.turn)
+        throw new Refusal("request", "A prompt of this session is being answered already.");
+      return { stopReason: await this.answer(sessionId, session, text, attachments) };
+    }),
+    "session/cancel": rpcMethod(Cancel, async ({ sessionId }) => {
+      const { turn, key } = this.session(sessionId);
+      if (!turn) return;
+      turn.cancelled = true;
+      await this.client.call("chat.abort", { sessionKey: key });
+    }),
+    "session/set_mode": rpcMethod(SetMode, async ({ sessionId, modeId }) => {
+      const { key } = this.session(sessionId);
+      const thinkingLevel = LEVELS.find((level) => level === modeId);
+      if (!thinkingLevel) throw new Refusal("params", `There is no mode "${modeId}".`);
+      await this.client.call("sessions.patch", {
+        key,
+        thinkingLevel: thinkingLevel as "off",
+      });
+      return {};
+    }),
+  };
+
+  private checkInitialized(): void {
+    if (!this.initialized) throw new Refusal("request", "Call initialize first.");
+  }
+
+  private session(sessionId: string): Session {
+    this.checkInitialized();
+    const session = this.sessions.get(sessionId);
+    if (session) return session;
+    throw new Refusal("notFound", `There is no session "${sessionId}".`, {
+      hint: "session/new makes one, session/load opens an old one.",
+    });
+  }
+
+  /** The session of ours for a new one of the editor. */
+  private async keyFor(meta: Meta): Promise<string> {
+    this.checkInitialized();
+    const { session, label } = this.options;
+    const requireExisting = meta?.requireExisting ?? this.options.requireExisting;
+    const wanted = meta?.sessionKey ?? (meta?.sessionLabel ? undefined : session);
+    const named = meta?.sessionLabel ?? (wanted === undefined ? label : undefined);
+    if (named) return this.existing({ label: named });
+    const key = wanted
+      ? this.keyOf(wanted)
+      : sessionKey(this.defaults.defaultAgentId, `acp:${crypto.randomUUID()}`);
+    if (wanted && requireExisting) await this.existing({ key });
+    const reset = meta?.resetSession ?? this.options.resetSession;
+    if (wanted && reset) await this.client.call("sessions.reset", { key });
+    return key;
+  }
+
+  private get defaults() {
+    const { state } = this.client;
+    if (state.kind === "connected") return state.hello.snapshot.sessionDefaults;
+    throw new AppError("gateway_unreachable", "The gateway is away.");
+  }
+
+  private keyOf(text: string): string {
+    const { defaultAgentId: agentId, mainKey } = this.defaults;
+    const key = canonicalKey(text, { agentId, mainKey });
+    if (!key) throw new Refusal("params", `"${text.slice(0, 100)}" is no session.`);
+    return key;
+  }
+
+  private async existing(which: { key: string } | { label: string }): Promise<string> {
+    const { key } = await this.client.call("sessions.resolve", which);
+    return key;
+  }
+
+  private ignoredServers(servers: readonly { name: string }[]): void {
+    for (const { name } of servers)
+      this.options.note(`MCP server "${cleanText(name).slice(0, 100)}" is not used.`);
+  }
+
+  private async enter(key: string, cwd: string, meta: Meta, sessionId = key) {
+    const prefixCwd = meta?.prefixCwd ?? this.options.prefixCwd;
+    const turn = this.sessions.get(sessionId)?.turn;
+    this.sessions.set(sessionId, { key, cwd, prefixCwd, turn });
+    const { thinkingLevel } = (await this.client.call("chat.history", {
+      sessionKey: key,
+      limit: 1,
+    })) as History & { thinkingLevel?: string };
+    // After the answer: the editor has to know the session first.
+    setImmediate(() => this.tellCommands(sessionId));
+    return {
+      modes: {
+        currentModeId: LEVELS.find((level) => level === thinkingLevel) ?? "low",
+        availableModes: LEVELS.map((id) => ({ id, name: `Thinking: ${id}` })),
+      },
+    };
+  }
+
+  private tellCommands(sessionId: string): void {
+    this.client.call("commands.list", {}).then(
+      ({ commands }) =>
+        this.tell(sessionId, {
+          sessionUpdate: "available_commands_update",
+          availableCommands: commands.map(({ name, description, args }) => ({
+            name,
+            description,
+            ...(args[0] && { input: { hint: args[0].description } }),
+          })),
+        }),
+      (cause: unknown) => this.options.note(`commands.list: ${String(cause)}`),
+    );
+  }
+
+  /** All that was said, oldest first. */
+  private async everything(key: string): Promise<Message[]> {
+    const pages: Message[][] = [];
+    let before: number | undefined;
+    let count = 0;
+    do {
+      const page = (await this.client.call("chat.history", {
+        sessionKey: key,
+        limit: PAGE,
+        ...(before !== undefined && { before }),
+      })) as History;
+      pages.unshift(page.messages);
+      count += page.messages.length;
+      before = page.nextBefore;
+    } while (before !== undefined && count < MAX_REPLAY);
+    return pages.flat();
+  }
+
+  private async answer(
+    sessionId: string,
+    session: Session,
+    text: string,
+    attachments: Attachment[],
+  ): Promise<string> {
+    const turn: Turn = {
+      runId: crypto.randomUUID(),
+      updates: new RunUpdates(),
+      cancelled: false,
+      end: undefined,
+    };
+    session.turn = turn;
+    // A slash command begins the message, or it is none.
+    const command = text.trimStart().startsWith("/");
+    const prefix = session.prefixCwd && !command ? `[Working directory: ${session.cwd}]\n\n` : "";
+    const params = {
+      sessionKey: session.key,
+      message: prefix + text,
+      idempotencyKey: turn.runId,
+      ...(attachments.length > 0 && { attachments }),
+    };
+    this.checkSize(params);
+    try {
+      const lost = await this.untilOver(turn, params);
+      if (lost || !turn.end) await this.catchUp(sessionId, session, turn);
+      if (turn.cancelled || turn.end?.state === "aborted") return "cancelled";
+      if (turn.end?.state === "error")
+        throw new AppError("provider_rejected", turn.end.errorMessage ?? "The run failed.", {
+          hint: "The session has the whole story; `clawdbot logs` too.",
+        });
+      return "end_turn";
+    } finally {
+      session.turn = undefined;
+    }
+  }
+
+  /** Sends the message and waits for the end of its run, over lost connections: the same key starts nothing twice. */
+  private async untilOver(
+    turn: Turn,
+    params: NonNullable<Methods["chat.send"]["types"]>["params"],
+  ): Promise<boolean> {
+    let lost = false;
+    for (;;)
+      try {
+        await this.back.promise;
+        const sent = await this.client.call("chat.send", params);
+        if (sent.runId === undefined || turn.end) return lost;
+        if (sent.status === "ok") return true;
+        const { status, error } = await this.client.call(
+          "agent.wait",
+          { runId: sent.runId, timeoutMs: MAX_RUN_MS },
+          { timeoutMs: 0 },
+        );
+        if (status === "error") turn.end ??= { state: "error", errorMessage: error };
+        return lost;
+      } catch (cause) {
+        if (!(cause instanceof RpcError) || !isLost(cause)) throw cause;
+        this.options.note(`lost in the middle of a prompt: ${cause.message}`);
+        lost = true;
+      }
+  }
+
+  private checkSize(params: unknown): void {
+    const { state } = this.client;
+    const max = state.kind === "connected" ? state.hello.policy.maxPayload : Infinity;
+    // The frame around it is small; 1 kB is more than it needs.
+    if (Buffer.byteLength(JSON.stringify(params)) + 1024 > max)
+      throw new Refusal("params", `The prompt is too large; the gateway takes ${max} bytes.`);
+  }
+
+  /** Tells what no event told: of a run that a lost connection hid, and of a slash command, which has no run. */
+  private async catchUp(sessionId: string, session: Session, turn: Turn): Promise<void> {
+    const { messages } = (await this.client.call("chat.history", {
+      sessionKey: session.key,
+      limit: PAGE,
+    })) as History;
+    const mine = messages.filter(({ runId }) => runId === turn.runId);
+    for (const update of turn.updates.missed(mine)) this.tell(sessionId, update);
+    const failure = mine.findLast(({ level }) => level === "error");
+    if (mine.some(({ code }) => code === "aborted")) turn.cancelled = true;
+    else if (failure) turn.end ??= { state: "error", errorMessage: textOf(failure) };
+  }
+
+  private tell(sessionId: string, update: Update): void {
+    this.options.notify("session/update", { sessionId, update });
+  }
+
+  private event({ event, payload }: EventFrame): void {
+    if (event !== "agent" && event !== "chat") return;
+    const about = (payload ?? {}) as { sessionKey?: string; runId?: string };
+    for (const [sessionId, { key, turn }] of this.sessions) {
+      if (!turn || key !== about.sessionKey || turn.runId !== about.runId) continue;
+      if (event === "agent") {
+        for (const update of turn.updates.take(payload as AgentEvent)) this.tell(sessionId, update);
+        continue;
+      }
+      const { state, errorMessage } = payload as ChatEvent;
+      if (state === "final" || state === "aborted" || state === "error")
+        turn.end = { state, errorMessage };
+    }
+  }
+}
+
+const textOf = ({ content }: Message): string =>
+  typeof content === "string" ? content : content.map(({ text }) => text ?? "").join("\n");
+
+/** The connection ended under the call: that error alone has no details of the gateway. */
+const isLost = ({ shape }: RpcError): boolean =>
+  shape.retryable === true && shape.details === undefined;

@@ -1,0 +1,179 @@
+/**
+ * A terminal's screen, as far as our own programs use one: rows, scroll-back, cursor, modes. Strict: a sequence that it does not know is
+ * kept in `strange`, so that a test sees whatever text from elsewhere could have steered.
+ */
+
+const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** The second half of a wide character. */
+const HALF = "";
+
+export class Screen {
+  private grid: string[][] = [];
+  private readonly decoder = new TextDecoder();
+  private rest = "";
+  private wrap = false;
+  readonly scrolled: string[] = [];
+  readonly strange: string[] = [];
+  row = 0;
+  column = 0;
+  /** Private modes that are set: 25 cursor, 7 line wrap, 2004 marked pastes, 2026 a frame is being drawn. */
+  readonly modes = new Set([25, 7]);
+  /** Depth of the stack of the keyboard protocol. */
+  keyboard = 0;
+  /** Bytes that were written so far. */
+  bytes = 0;
+
+  constructor(
+    public columns: number,
+    public rows: number,
+  ) {
+    this.clear();
+  }
+
+  write(data: Uint8Array): void {
+    this.bytes += data.length;
+    this.rest += this.decoder.decode(data, { stream: true });
+    for (;;) {
+      const used = this.step();
+      if (used === 0) return;
+      this.rest = this.rest.slice(used);
+    }
+  }
+
+  /** The rows of the screen without what is blank at their ends. */
+  lines(): string[] {
+    return this.grid.map((cells) => cells.join("").trimEnd());
+  }
+
+  /** Everything that a person can see, scrolling back included. */
+  all(): string {
+    return [...this.scrolled, ...this.lines()].join("\n");
+  }
+
+  /** As a terminal that does not flow lines anew: what is too wide is cut off, and rows are taken from the top. */
+  resize(columns: number, rows: number): void {
+    this.columns = columns;
+    this.rows = rows;
+    this.grid = this.grid.map((cells) => {
+      const next = cells.slice(0, columns);
+      while (next.length < columns) next.push(" ");
+      return next;
+    });
+    while (this.grid.length > rows) {
+      this.scrolled.push(this.grid.shift()!.join("").trimEnd());
+      this.row = Math.max(0, this.row - 1);
+    }
+    while (this.grid.length < rows) this.grid.push(this.blank());
+    this.column = Math.min(this.column, columns - 1);
+  }
+
+  private blank = (): string[] => Array.from({ length: this.columns }, () => " ");
+
+  private clear(): void {
+    this.grid = Array.from({ length: this.rows }, this.blank);
+  }
+
+  /** @returns how many characters of `rest` were used; 0 for an unfinished sequence */
+  private step(): number {
+    const { rest } = this;
+    if (rest === "") return 0;
+    if (rest[0] === "\u001b") return this.sequence(rest);
+    const code = rest.charCodeAt(0);
+    if (code < 32 || (code >= 127 && code < 160)) return this.control(rest[0]!);
+    // oxlint-disable-next-line no-control-regex
+    const [text] = /^[^\u0000-\u001f\u007f-\u009f]+/.exec(rest)!;
+    for (const { segment } of GRAPHEMES.segment(text)) this.put(segment);
+    return text.length;
+  }
+
+  private put(char: string): void {
+    const width = Bun.stringWidth(char);
+    if (width === 0) return;
+    if (this.wrap && this.modes.has(7)) {
+      this.column = 0;
+      this.lineFeed();
+    }
+    if (this.column + width > this.columns) {
+      if (!this.modes.has(7)) this.column = this.columns - width;
+      else {
+        this.column = 0;
+        this.lineFeed();
+      }
+    }
+    const cells = this.grid[this.row]!;
+    cells[this.column] = char;
+    if (width === 2) cells[this.column + 1] = HALF;
+    this.column += width;
+    this.wrap = this.column >= this.columns;
+    if (this.wrap) this.column = this.columns - 1;
+  }
+
+  private lineFeed(): void {
+    this.wrap = false;
+    if (this.row < this.rows - 1) this.row++;
+    else {
+      this.scrolled.push(this.grid.shift()!.join("").trimEnd());
+      this.grid.push(this.blank());
+    }
+  }
+
+  private control(char: string): number {
+    if (char === "\n") this.lineFeed();
+    else if (char === "\r") this.column = 0;
+    else if (char === "\b") this.column = Math.max(0, this.column - 1);
+    else if (char === "\t") this.column = Math.min(this.columns - 1, (this.column & ~7) + 8);
+    else this.strange.push(JSON.stringify(char));
+    if (char !== "\n") this.wrap = false;
+    return 1;
+  }
+
+  private sequence(rest: string): number {
+    // oxlint-disable-next-line no-control-regex
+    const csi = /^\u001b\[([?<>=]?)([\d;]*)([@-~])/.exec(rest);
+    if (csi) {
+      this.csi(csi[1]!, csi[2]!, csi[3]!, csi[0]);
+      return csi[0].length;
+    }
+    // oxlint-disable-next-line no-control-regex
+    if (/^\u001b(?:\[[?<>=]?[\d;]*)?$/.test(rest)) return 0;
+    this.strange.push(JSON.stringify(rest.slice(0, 8)));
+    return 1;
+  }
+
+  private csi(mark: string, parameters: string, final: string, whole: string): void {
+    const numbers = parameters.split(";").map(Number);
+    const count = numbers[0] || 1;
+    if (mark === "?" && (final === "h" || final === "l")) {
+      for (const mode of numbers)
+        if (final === "h") this.modes.add(mode);
+        else this.modes.delete(mode);
+      return;
+    }
+    if (final === "u" && (mark === ">" || mark === "<")) {
+      this.keyboard = Math.max(0, this.keyboard + (mark === ">" ? 1 : -count));
+      return;
+    }
+    if (mark !== "" || !this.move(final, numbers, count)) this.strange.push(JSON.stringify(whole));
+  }
+
+  private move(final: string, numbers: number[], count: number): boolean {
+    const last = this.rows - 1;
+    if (final === "m") return true;
+    this.wrap = false;
+    if (final === "A") this.row = Math.max(0, this.row - count);
+    else if (final === "B") this.row = Math.min(last, this.row + count);
+    else if (final === "C") this.column = Math.min(this.columns - 1, this.column + count);
+    else if (final === "D") this.column = Math.max(0, this.column - count);
+    else if (final === "G") this.column = Math.min(this.columns, count) - 1;
+    else if (final === "H") {
+      this.row = Math.min(last, (numbers[0] || 1) - 1);
+      this.column = Math.min(this.columns, numbers[1] || 1) - 1;
+    } else if (final === "J" && !numbers[0]) {
+      this.grid[this.row]!.fill(" ", this.column);
+      for (const cells of this.grid.slice(this.row + 1)) cells.fill(" ");
+    } else if (final === "K" && numbers[0] === 2) this.grid[this.row]!.fill(" ");
+    else if (final === "K" && !numbers[0]) this.grid[this.row]!.fill(" ", this.column);
+    else return false;
+    return true;
+  }
+}
