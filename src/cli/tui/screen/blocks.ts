@@ -38,6 +38,9 @@ export class BlockReader {
     const lines = (this.partial + text).split("\n");
     this.partial = lines.pop()!;
     for (const line of lines) this.line(line);
+    // Behind an empty line its first letter says that the block above is finished.
+    if (this.blank && !this.fence && this.inner === undefined && /^\S/.test(this.partial))
+      this.close();
     // A line without an end cannot be drawn again and again in full.
     while (this.partial.length > MAX_CHARS) {
       const cut = this.partial.lastIndexOf(" ", MAX_CHARS);
@@ -55,7 +58,8 @@ export class BlockReader {
 
   /** What has been written of the block that is not finished; undefined for nothing to see. */
   open(): Block | undefined {
-    const lines = this.partial ? [...this.lines, this.partial] : this.lines;
+    const apart = this.blank ? [""] : [];
+    const lines = this.partial ? [...this.lines, ...apart, this.partial] : this.lines;
     const text = lines.join("\n");
     const closing = this.fence && this.isEnd(this.partial);
     if (this.fence) return this.code(closing ? this.lines.join("\n") : text);
