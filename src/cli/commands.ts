@@ -310,6 +310,7 @@ export const COMMANDS: Record<string, CommandRow> = {
 export const PARTS = {
   invoke: () => import("./invoke.ts"),
   help: () => import("./help.ts"),
+  bare: () => import("./bare.ts"),
   app: () => import("../app.ts"),
   settings: () => import("./settings.ts"),
   guard: () => import("../service/update/guard.ts"),

@@ -1,9 +1,12 @@
 /** From the words on the command line to an exit code: global options, which command, and what a failure looks like. */
+import { isatty } from "node:tty";
+
 import { PRODUCT, VERSION } from "../base/brand.ts";
 import { type Env, envName, readEnv, setPrefixed } from "../base/env.ts";
 import { AppError, ERRORS, toAppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { hintInNixMode } from "../base/nix.ts";
+import { findPaths } from "../base/paths.ts";
 import { readCall, standIn } from "./called-as.ts";
 import { commandsBelow, PARTS, pathIn } from "./commands.ts";
 import { withNixDefault } from "./nix-default.ts";
@@ -55,6 +58,11 @@ async function dispatch(name: string, globals: Globals, env: Env, out: Out): Pro
   const [first, ...rest] = globals.words;
   if (first === "help" && rest.length > 0)
     return dispatch(name, { ...globals, words: [...rest, "--help"] }, env, out);
+  if (first === undefined && !globals.help && isatty(0) && isatty(1)) {
+    const { bareCommand } = await PARTS.bare();
+    const words = [await bareCommand(env, findPaths(env))];
+    return dispatch(name, { ...globals, words }, env, out);
+  }
   if (first === undefined || first === "help" || globals.help) {
     (await PARTS.help()).showProgramHelp(out, name, commandsBelow(""));
     return 0;

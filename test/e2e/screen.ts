@@ -20,8 +20,10 @@ export class Screen {
   readonly modes = new Set([25, 7]);
   /** Depth of the stack of the keyboard protocol. */
   keyboard = 0;
-  /** Bytes that were written so far. */
+  /** Written so far: bytes, sequences of any kind, and those that set a style. */
   bytes = 0;
+  escapes = 0;
+  styles = 0;
 
   constructor(
     public columns: number,
@@ -128,6 +130,7 @@ export class Screen {
   }
 
   private sequence(rest: string): number {
+    this.escapes++;
     // oxlint-disable-next-line no-control-regex
     const csi = /^\u001b\[([?<>=]?)([\d;]*)([@-~])/.exec(rest);
     if (csi) {
@@ -158,7 +161,10 @@ export class Screen {
 
   private move(final: string, numbers: number[], count: number): boolean {
     const last = this.rows - 1;
-    if (final === "m") return true;
+    if (final === "m") {
+      if (numbers[0]) this.styles++;
+      return true;
+    }
     this.wrap = false;
     if (final === "A") this.row = Math.max(0, this.row - count);
     else if (final === "B") this.row = Math.min(last, this.row + count);

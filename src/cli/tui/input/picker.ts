@@ -23,10 +23,13 @@ export class Picker {
 
   private get found(): readonly Choice[] {
     const words = this.filter.toLowerCase().split(/\s+/).filter(Boolean);
-    return this.choices.filter(({ value, label, note }) => {
-      const all = `${value} ${label} ${note ?? ""}`.toLowerCase();
-      return words.every((word) => all.includes(word));
-    });
+    const has = (text: string) => words.every((word) => text.toLowerCase().includes(word));
+    // Those that are called so stand before those that only have to do with it.
+    const named = this.choices.filter(({ label }) => has(label));
+    const others = this.choices.filter(
+      (choice) => !named.includes(choice) && has(`${choice.value} ${choice.label} ${choice.note}`),
+    );
+    return [...named, ...others];
   }
 
   type(text: string): void {
