@@ -280,7 +280,7 @@ export class Bridge {
     this.checkSize(params);
     try {
       const lost = await this.untilOver(turn, params);
-      if (lost || !turn.end) await this.catchUp(sessionId, session, turn);
+      if (lost || !turn.end || turn.updates.isEmpty) await this.catchUp(sessionId, session, turn);
       if (turn.cancelled || turn.end?.state === "aborted") return "cancelled";
       if (turn.end?.state === "error")
         throw new AppError("provider_rejected", turn.end.errorMessage ?? "The run failed.", {
