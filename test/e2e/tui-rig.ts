@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { startAnthropic } from "../fakes/anthropic.ts";
-import type { ModelServer, Reply } from "../fakes/model-server.ts";
+import type { ModelServer, Script } from "../fakes/model-server.ts";
 import { emptyHome, type Home, type Running, startGatewayProcess } from "./binary.ts";
 import { openTui, type Tui } from "./tui.ts";
 
@@ -12,7 +12,7 @@ export type Rig = {
   model: ModelServer;
   gateway: Running;
   /** Answers by a word of the newest message; any other is repeated. */
-  answers: Map<string, Reply>;
+  answers: Map<string, Script>;
   open(args?: string[], options?: Parameters<typeof openTui>[2]): Tui;
   /** Starts the gateway again, on the same state. */
   restart(): Promise<void>;
@@ -34,7 +34,7 @@ function newest(messages: Said[]): { text: string; isResult: boolean } {
 
 export async function openRig(): Promise<Rig> {
   const home = emptyHome();
-  const answers = new Map<string, Reply>();
+  const answers = new Map<string, Script>();
   const model = await startAnthropic({
     script(request) {
       const { text, isResult } = newest(request.body["messages"] as Said[]);

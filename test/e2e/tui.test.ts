@@ -89,6 +89,36 @@ test("text appears while it is written, a tool is one line, and Escape stops", a
   await tui.shows("  abc");
 });
 
+test("what waits behind a running answer comes back by Escape, and what the model's provider says is told", async () => {
+  const rig = await start();
+  const never = new Promise<void>(() => undefined);
+  rig.answers.set("forever", { text: "Beginning of a text without end.", until: never });
+  const tui = rig.open();
+  await tui.shows("connected");
+  tui.type("forever\r");
+  await tui.shows("Beginning of");
+  tui.type("a second thought\r");
+  await tui.shows("› a second thought");
+  tui.type("\u001b");
+  await tui.sees("Stopped by you.");
+  await tui.until(
+    "the text in the editor",
+    () => tui.screen.lines().at(tui.screen.row) === "› a second thought",
+  );
+  expect(times(tui.screen.all(), "a second thought")).toBe(1);
+  expect(rig.model.requests).toHaveLength(1);
+  tui.type("\u0015");
+  rig.answers.set("refused", { status: 401, message: "invalid x-api-key" });
+  tui.type("refused by it\r");
+  await tui.sees("✗ ");
+  await tui.sees("Check the API key");
+  await idle(tui);
+  rig.answers.delete("refused");
+  rig.answers.set("and on", { text: "Onward." });
+  tui.type("and on\r");
+  await tui.sees("Onward.");
+});
+
 test("a hundred pasted lines are one message, and are sent only by Enter", async () => {
   const rig = await start();
   rig.answers.set("line 100", { text: "All of them." });
@@ -316,6 +346,21 @@ test("however it ends, the terminal is given back", async () => {
   const closed = await open();
   closed.hangUp();
   expect(await closed.exited).toBe(129);
+});
+
+test("an error that nobody caught gives the terminal back too", async () => {
+  const home = emptyHome();
+  const tui = openTui(["run", join(import.meta.dir, "tui-broken.ts")], home, {
+    program: process.execPath,
+  });
+  await tui.shows("drawn");
+  expect(tui.screen.modes.has(2004)).toBe(true);
+  tui.type("x");
+  expect(await tui.exited).toBe(3);
+  expect(tui.screen.all()).toContain("It broke.");
+  expectClean(tui);
+  tui.close();
+  home.remove();
 });
 
 test("a token that is wrong, a gateway that is down, and no terminal are said in a line", async () => {

@@ -23,7 +23,7 @@ export type Tui = {
 export function openTui(
   args: string[],
   home: Home,
-  { columns = 80, rows = 24, env = {} as Record<string, string> } = {},
+  { columns = 80, rows = 24, env = {} as Record<string, string>, program = BINARY } = {},
 ): Tui {
   const screen = new Screen(columns, rows);
   const waiting = new Set<() => void>();
@@ -31,7 +31,7 @@ export function openTui(
   const look = () => {
     for (const one of [...waiting]) one();
   };
-  const child = Bun.spawn([BINARY, ...args], {
+  const child = Bun.spawn([program, ...args], {
     cwd: home.dir,
     env: plainEnv(home, { TERM: "xterm-256color", ...env }),
     terminal: {

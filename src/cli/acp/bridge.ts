@@ -2,7 +2,7 @@
 import { VERSION } from "../../base/brand.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Methods } from "../../gateway/methods/index.ts";
-import { RpcClient, RpcError } from "../../protocol/client.ts";
+import { RpcClient } from "../../protocol/client.ts";
 import type { EventFrame } from "../../protocol/frames.ts";
 import { canonicalKey, sessionKey } from "../../protocol/session-key.ts";
 import type { Target } from "../rpc.ts";
@@ -22,7 +22,8 @@ import {
   PROTOCOL_VERSION,
   SetMode,
 } from "./schema.ts";
-import { replayed, RunUpdates, type Update } from "./updates.ts";
+import { Turn } from "./turn.ts";
+import { replayed, type Update } from "./updates.ts";
 
 export type BridgeOptions = {
   target: Target;
@@ -37,30 +38,21 @@ export type BridgeOptions = {
   note(text: string): void;
 };
 
-/** A prompt that is being answered. */
-type Turn = {
-  runId: string;
-  updates: RunUpdates;
-  cancelled: boolean;
-  /** From the event that ends a run. */
-  end: { state: string; errorMessage?: string | undefined } | undefined;
-};
 type Session = { key: string; cwd: string; prefixCwd: boolean; turn: Turn | undefined };
 
 const LEVELS = ["off", "minimal", "low", "medium", "high", "xhigh"];
 /** Messages of an old conversation that are told again at most. */
 const MAX_REPLAY = 5000;
 const PAGE = 500;
-/** Longest time of a run: a day and a minute, as the gateway has it; in ms. */
-const MAX_RUN_MS = 86_460_000;
 
 export class Bridge {
   private readonly client: RpcClient<Methods>;
   private readonly sessions = new Map<string, Session>();
-  private back = Promise.withResolvers<void>();
+  private back: PromiseWithResolvers<void>;
   private initialized = false;
 
   constructor(private readonly options: BridgeOptions) {
+    this.back = this.nextConnection();
     this.client = new RpcClient<Methods>({
       url: options.target.url,
       client: {
@@ -77,13 +69,18 @@ export class Bridge {
       onState: ({ kind }) => {
         options.note(`gateway: ${kind}`);
         if (kind === "connected") queueMicrotask(() => this.back.resolve());
-        else if (kind === "waiting") this.back = Promise.withResolvers<void>();
+        else if (kind === "waiting") this.back = this.nextConnection();
         else if (kind === "refused")
           this.back.reject(new AppError("unauthorized", "The gateway refused the connection."));
       },
     });
-    // Nobody may be waiting for it when it is refused.
-    this.back.promise.then(undefined, () => options.note("the gateway refused the connection"));
+  }
+
+  /** Rejects when the gateway refuses; there may be nobody who waits for it then. */
+  private nextConnection(): PromiseWithResolvers<void> {
+    const next = Promise.withResolvers<void>();
+    next.promise.then(undefined, () => this.options.note("the gateway refused the connection"));
+    return next;
   }
 
   async connect(): Promise<void> {
@@ -134,10 +131,7 @@ export class Bridge {
       return { stopReason: await this.answer(sessionId, session, text, attachments) };
     }),
     "session/cancel": rpcMethod(Cancel, async ({ sessionId }) => {
-      const { turn, key } = this.session(sessionId);
-      if (!turn) return;
-      turn.cancelled = true;
-      await this.client.call("chat.abort", { sessionKey: key });
+      await this.session(sessionId).turn?.cancel();
     }),
     "session/set_mode": rpcMethod(SetMode, async ({ sessionId, modeId }) => {
       const { key } = this.session(sessionId);
@@ -261,82 +255,23 @@ export class Bridge {
     text: string,
     attachments: Attachment[],
   ): Promise<string> {
-    const turn: Turn = {
-      runId: crypto.randomUUID(),
-      updates: new RunUpdates(),
-      cancelled: false,
-      end: undefined,
-    };
-    session.turn = turn;
     // A slash command begins the message, or it is none.
     const command = text.trimStart().startsWith("/");
     const prefix = session.prefixCwd && !command ? `[Working directory: ${session.cwd}]\n\n` : "";
-    const params = {
-      sessionKey: session.key,
-      message: prefix + text,
-      idempotencyKey: turn.runId,
-      ...(attachments.length > 0 && { attachments }),
-    };
-    this.checkSize(params);
+    session.turn = new Turn(
+      {
+        client: this.client,
+        connected: () => this.back.promise,
+        tell: (update) => this.tell(sessionId, update),
+        note: this.options.note,
+      },
+      session.key,
+    );
     try {
-      const lost = await this.untilOver(turn, params);
-      if (lost || !turn.end || turn.updates.isEmpty) await this.catchUp(sessionId, session, turn);
-      if (turn.cancelled || turn.end?.state === "aborted") return "cancelled";
-      if (turn.end?.state === "error")
-        throw new AppError("provider_rejected", turn.end.errorMessage ?? "The run failed.", {
-          hint: "The session has the whole story; `clawdbot logs` too.",
-        });
-      return "end_turn";
+      return await session.turn.run(prefix + text, attachments);
     } finally {
       session.turn = undefined;
     }
-  }
-
-  /** Sends the message and waits for the end of its run, over lost connections: the same key starts nothing twice. */
-  private async untilOver(
-    turn: Turn,
-    params: NonNullable<Methods["chat.send"]["types"]>["params"],
-  ): Promise<boolean> {
-    let lost = false;
-    for (;;)
-      try {
-        await this.back.promise;
-        const sent = await this.client.call("chat.send", params);
-        if (sent.runId === undefined || turn.end) return lost;
-        if (sent.status === "ok") return true;
-        const { status, error } = await this.client.call(
-          "agent.wait",
-          { runId: sent.runId, timeoutMs: MAX_RUN_MS },
-          { timeoutMs: 0 },
-        );
-        if (status === "error") turn.end ??= { state: "error", errorMessage: error };
-        return lost;
-      } catch (cause) {
-        if (!(cause instanceof RpcError) || !isLost(cause)) throw cause;
-        this.options.note(`lost in the middle of a prompt: ${cause.message}`);
-        lost = true;
-      }
-  }
-
-  private checkSize(params: unknown): void {
-    const { state } = this.client;
-    const max = state.kind === "connected" ? state.hello.policy.maxPayload : Infinity;
-    // The frame around it is small; 1 kB is more than it needs.
-    if (Buffer.byteLength(JSON.stringify(params)) + 1024 > max)
-      throw new Refusal("params", `The prompt is too large; the gateway takes ${max} bytes.`);
-  }
-
-  /** Tells what no event told: of a run that a lost connection hid, and of a slash command, which has no run. */
-  private async catchUp(sessionId: string, session: Session, turn: Turn): Promise<void> {
-    const { messages } = (await this.client.call("chat.history", {
-      sessionKey: session.key,
-      limit: PAGE,
-    })) as History;
-    const mine = messages.filter(({ runId }) => runId === turn.runId);
-    for (const update of turn.updates.missed(mine)) this.tell(sessionId, update);
-    const failure = mine.findLast(({ level }) => level === "error");
-    if (mine.some(({ code }) => code === "aborted")) turn.cancelled = true;
-    else if (failure) turn.end ??= { state: "error", errorMessage: textOf(failure) };
   }
 
   private tell(sessionId: string, update: Update): void {
@@ -346,22 +281,8 @@ export class Bridge {
   private event({ event, payload }: EventFrame): void {
     if (event !== "agent" && event !== "chat") return;
     const about = (payload ?? {}) as { sessionKey?: string; runId?: string };
-    for (const [sessionId, { key, turn }] of this.sessions) {
-      if (!turn || key !== about.sessionKey || turn.runId !== about.runId) continue;
-      if (event === "agent") {
-        for (const update of turn.updates.take(payload as AgentEvent)) this.tell(sessionId, update);
-        continue;
-      }
-      const { state, errorMessage } = payload as ChatEvent;
-      if (state === "final" || state === "aborted" || state === "error")
-        turn.end = { state, errorMessage };
-    }
+    for (const { key, turn } of this.sessions.values())
+      if (turn && key === about.sessionKey && about.runId)
+        turn.event(event, about.runId, payload as AgentEvent & ChatEvent);
   }
 }
-
-const textOf = ({ content }: Message): string =>
-  typeof content === "string" ? content : content.map(({ text }) => text ?? "").join("\n");
-
-/** The connection ended under the call: that error alone has no details of the gateway. */
-const isLost = ({ shape }: RpcError): boolean =>
-  shape.retryable === true && shape.details === undefined;

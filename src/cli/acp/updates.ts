@@ -88,11 +88,6 @@ export class RunUpdates {
   private thought = "";
   private readonly tools = new Map<string, "open" | "over">();
 
-  /** Whether nothing was told yet: a slash command is answered without a run. */
-  get isEmpty(): boolean {
-    return this.texts.length === 0 && this.tools.size === 0;
-  }
-
   take({ stream, data }: AgentEvent): Update[] {
     const text = typeof data["text"] === "string" ? data["text"] : undefined;
     if (stream === "assistant" && text !== undefined) return this.said(text);

@@ -29,7 +29,10 @@ export const widthOf = (text: string): number => Bun.stringWidth(text);
 /** The beginning of a line that fits, with `…` when something is left out. Styles stay whole. */
 export const shorten = (text: string, width: number): string => {
   if (widthOf(text) <= width) return text;
-  return width <= 0 ? "" : Bun.sliceAnsi(text, 0, width, "…");
+  if (width <= 0) return "";
+  const short = Bun.sliceAnsi(text, 0, width, "…");
+  // A wide character at the edge takes a cell too much.
+  return widthOf(short) <= width ? short : shorten(text, width - 1);
 };
 
 /** Lines of at most `width` cells, broken between words where possible. Never empty. */

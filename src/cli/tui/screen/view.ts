@@ -89,12 +89,12 @@ function pendingRows(pending: readonly Unsent[], { width, theme }: Look): string
   });
   const more = rows.length - PENDING_ROWS;
   if (more <= 0) return rows;
-  return [...rows.slice(0, PENDING_ROWS - 1), theme.dim(`… and ${more + 1} more`)];
+  return [...rows.slice(0, PENDING_ROWS - 1), theme.dim(shorten(`… and ${more + 1} more`, width))];
 }
 
 function noticeRows({ notice, connection, pending }: ViewState, look: Look): string[] {
   const { width, theme } = look;
-  const rows = notice ? [theme.warn(shorten(notice, width))] : [];
+  const rows = notice ? [theme.warn(shorten(cleanLine(notice), width))] : [];
   if (connection.kind === "connected") return rows;
   const kept = pending.length ? " What you sent is kept." : "";
   const what =
