@@ -4,11 +4,28 @@
  */
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** The second half of a wide character. */
-const HALF = "";
+/** `style`: the numbers of its styles, as `1;36`. */
+export type Cell = { char: string; style: string };
+/** What the number of a style takes back. */
+const OFF: Record<number, (style: number) => boolean> = {
+  0: () => true,
+  22: (style) => style < 3,
+  23: (style) => style === 3,
+  24: (style) => style === 4,
+  27: (style) => style === 7,
+  29: (style) => style === 9,
+  39: (style) => style >= 30,
+};
+const BLANK: Cell = { char: " ", style: "" };
+const textOf = (cells: Cell[]): string =>
+  cells
+    .map(({ char }) => char)
+    .join("")
+    .trimEnd();
 
 export class Screen {
-  private grid: string[][] = [];
+  private grid: Cell[][] = [];
+  private style: number[] = [];
   private readonly decoder = new TextDecoder();
   private rest = "";
   private wrap = false;
@@ -44,7 +61,7 @@ export class Screen {
 
   /** The rows of the screen without what is blank at their ends. */
   lines(): string[] {
-    return this.grid.map((cells) => cells.join("").trimEnd());
+    return this.grid.map(textOf);
   }
 
   /** Everything that a person can see, scrolling back included. */
@@ -58,18 +75,23 @@ export class Screen {
     this.rows = rows;
     this.grid = this.grid.map((cells) => {
       const next = cells.slice(0, columns);
-      while (next.length < columns) next.push(" ");
+      while (next.length < columns) next.push(BLANK);
       return next;
     });
     while (this.grid.length > rows) {
-      this.scrolled.push(this.grid.shift()!.join("").trimEnd());
+      this.scrolled.push(textOf(this.grid.shift()!));
       this.row = Math.max(0, this.row - 1);
     }
     while (this.grid.length < rows) this.grid.push(this.blank());
     this.column = Math.min(this.column, columns - 1);
   }
 
-  private blank = (): string[] => Array.from({ length: this.columns }, () => " ");
+  /** The cells of the screen. */
+  cells(): readonly (readonly Cell[])[] {
+    return this.grid;
+  }
+
+  private blank = (): Cell[] => Array.from({ length: this.columns }, () => BLANK);
 
   private clear(): void {
     this.grid = Array.from({ length: this.rows }, this.blank);
@@ -103,8 +125,10 @@ export class Screen {
       }
     }
     const cells = this.grid[this.row]!;
-    cells[this.column] = char;
-    if (width === 2) cells[this.column + 1] = HALF;
+    const style = this.style.join(";");
+    cells[this.column] = { char, style };
+    // The second half of a wide character.
+    if (width === 2) cells[this.column + 1] = { char: "", style };
     this.column += width;
     this.wrap = this.column >= this.columns;
     if (this.wrap) this.column = this.columns - 1;
@@ -114,7 +138,7 @@ export class Screen {
     this.wrap = false;
     if (this.row < this.rows - 1) this.row++;
     else {
-      this.scrolled.push(this.grid.shift()!.join("").trimEnd());
+      this.scrolled.push(textOf(this.grid.shift()!));
       this.grid.push(this.blank());
     }
   }
@@ -163,6 +187,9 @@ export class Screen {
     const last = this.rows - 1;
     if (final === "m") {
       if (numbers[0]) this.styles++;
+      for (const number of numbers)
+        if (OFF[number]) this.style = this.style.filter((style) => !OFF[number]!(style));
+        else this.style.push(number);
       return true;
     }
     this.wrap = false;
@@ -175,10 +202,10 @@ export class Screen {
       this.row = Math.min(last, (numbers[0] || 1) - 1);
       this.column = Math.min(this.columns, numbers[1] || 1) - 1;
     } else if (final === "J" && !numbers[0]) {
-      this.grid[this.row]!.fill(" ", this.column);
-      for (const cells of this.grid.slice(this.row + 1)) cells.fill(" ");
-    } else if (final === "K" && numbers[0] === 2) this.grid[this.row]!.fill(" ");
-    else if (final === "K" && !numbers[0]) this.grid[this.row]!.fill(" ", this.column);
+      this.grid[this.row]!.fill(BLANK, this.column);
+      for (const cells of this.grid.slice(this.row + 1)) cells.fill(BLANK);
+    } else if (final === "K" && numbers[0] === 2) this.grid[this.row]!.fill(BLANK);
+    else if (final === "K" && !numbers[0]) this.grid[this.row]!.fill(BLANK, this.column);
     else return false;
     return true;
   }

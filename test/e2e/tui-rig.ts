@@ -13,6 +13,8 @@ export type Rig = {
   gateway: Running;
   /** Answers by a word of the newest message; any other is repeated. */
   answers: Map<string, Script>;
+  /** What is said behind the result of a tool. */
+  afterTools: string;
   open(args?: string[], options?: Parameters<typeof openTui>[2]): Tui;
   /** Starts the gateway again, on the same state. */
   restart(): Promise<void>;
@@ -35,10 +37,10 @@ function newest(messages: Said[]): { text: string; isResult: boolean } {
 export async function openRig(): Promise<Rig> {
   const home = emptyHome();
   const answers = new Map<string, Script>();
-  const model = await startAnthropic({
+  const model: ModelServer = await startAnthropic({
     script(request) {
       const { text, isResult } = newest(request.body["messages"] as Said[]);
-      if (isResult) return { text: "The tool is done." };
+      if (isResult) return { text: rig.afterTools };
       const word = [...answers.keys()].find((key) => text.includes(key));
       return word === undefined ? { text: `You said ${text.slice(0, 40)}` } : answers.get(word)!;
     },
@@ -60,6 +62,7 @@ export async function openRig(): Promise<Rig> {
     home,
     model,
     answers,
+    afterTools: "The tool is done.",
     gateway: await startGatewayProcess(home),
     open(args = ["tui"], options) {
       const tui = openTui(args, home, options);

@@ -555,6 +555,17 @@ describe("health, status, models, logs", () => {
     expect(models[0]).toMatchObject({ id: "demo", provider: "demo", contextWindow: 100_000 });
   });
 
+  test("commands.list gives what can be typed, without what is switched off", async () => {
+    const answer = await client.call("commands.list", {});
+    const commands = answer["commands"] as { name: string; args: { choices?: string[] }[] }[];
+    const names = commands.map(({ name }) => name);
+    expect(names).toContain("status");
+    expect(names).not.toContain("restart");
+    const think = commands.find(({ name }) => name === "think")!;
+    expect(think).toMatchObject({ textAliases: ["/think"], acceptsArgs: true });
+    expect(think.args[0]!.choices).toContain("high");
+  });
+
   test("last-heartbeat is null, presence lists the gateway", async () => {
     expect(await client.call("last-heartbeat", {})).toBeNull();
     const presence = await client.call("system-presence", {});

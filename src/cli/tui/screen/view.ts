@@ -48,7 +48,7 @@ export function liveView(state: ViewState, height: number, look: Look): Omit<Fra
     left -= shown.length;
     return shown;
   };
-  const rule = take([theme.dim("─".repeat(width))], 1);
+  const rule = take(["", theme.dim("─".repeat(width))], height > 12 ? 2 : 1);
   const notice = take(noticeRows(state, look), 2);
   const pending = take(pendingRows(state.pending, look), PENDING_ROWS);
   const busy = take(busyRows(state, look), TOOL_ROWS + 1);
