@@ -29,7 +29,11 @@ export class Screen {
   private readonly decoder = new TextDecoder();
   private rest = "";
   private wrap = false;
-  readonly scrolled: string[] = [];
+  /** Rows that scrolled away, and their texts. */
+  private past: Cell[][] = [];
+  scrolled: string[] = [];
+  /** Rows that go on the row above, because it was full. */
+  private readonly soft = new WeakSet<Cell[]>();
   readonly strange: string[] = [];
   row = 0;
   column = 0;
@@ -69,21 +73,42 @@ export class Screen {
     return [...this.scrolled, ...this.lines()].join("\n");
   }
 
-  /** As a terminal that does not flow lines anew: what is too wide is cut off, and rows are taken from the top. */
+  /** As most terminals do it: rows that are too wide are broken, broken ones are joined again, and what scrolled away comes back. */
   resize(columns: number, rows: number): void {
+    const last = Math.max(this.row, this.lines().findLastIndex(Boolean));
+    const cursorAt = this.past.length + this.row;
+    const lines: Cell[][] = [];
+    let cursor = { line: 0, offset: 0 };
+    [...this.past, ...this.grid.slice(0, last + 1)].forEach((row, i) => {
+      if (!this.soft.has(row) || !lines.length) lines.push([]);
+      const line = lines.at(-1)!;
+      if (i === cursorAt) cursor = { line: lines.length - 1, offset: line.length + this.column };
+      line.push(...row);
+    });
+    const made: Cell[][] = [];
+    lines.forEach((line, i) => {
+      let end = line.length;
+      const keep = i === cursor.line ? cursor.offset : 0;
+      while (end > keep && line[end - 1] === BLANK) end--;
+      const first = made.length;
+      for (let at = 0; at < end || at === 0; at += columns) {
+        const row = line.slice(at, Math.min(end, at + columns));
+        while (row.length < columns) row.push(BLANK);
+        if (at > 0) this.soft.add(row);
+        made.push(row);
+      }
+      if (i === cursor.line) this.row = first + Math.floor(cursor.offset / columns);
+    });
+    while (made.length <= this.row) made.push(Array.from({ length: columns }, () => BLANK));
+    this.column = cursor.offset % columns;
     this.columns = columns;
     this.rows = rows;
-    this.grid = this.grid.map((cells) => {
-      const next = cells.slice(0, columns);
-      while (next.length < columns) next.push(BLANK);
-      return next;
-    });
-    while (this.grid.length > rows) {
-      this.scrolled.push(textOf(this.grid.shift()!));
-      this.row = Math.max(0, this.row - 1);
-    }
+    const from = Math.max(0, made.length - rows);
+    this.past = made.slice(0, from);
+    this.scrolled = this.past.map(textOf);
+    this.grid = made.slice(from);
+    this.row -= from;
     while (this.grid.length < rows) this.grid.push(this.blank());
-    this.column = Math.min(this.column, columns - 1);
   }
 
   /** The cells of the screen. */
@@ -113,16 +138,10 @@ export class Screen {
   private put(char: string): void {
     const width = Bun.stringWidth(char);
     if (width === 0) return;
-    if (this.wrap && this.modes.has(7)) {
-      this.column = 0;
-      this.lineFeed();
-    }
+    if (this.wrap && this.modes.has(7)) this.breakLine();
     if (this.column + width > this.columns) {
       if (!this.modes.has(7)) this.column = this.columns - width;
-      else {
-        this.column = 0;
-        this.lineFeed();
-      }
+      else this.breakLine();
     }
     const cells = this.grid[this.row]!;
     const style = this.style.join(";");
@@ -134,11 +153,19 @@ export class Screen {
     if (this.wrap) this.column = this.columns - 1;
   }
 
+  private breakLine(): void {
+    this.column = 0;
+    this.lineFeed();
+    this.soft.add(this.grid[this.row]!);
+  }
+
   private lineFeed(): void {
     this.wrap = false;
     if (this.row < this.rows - 1) this.row++;
     else {
-      this.scrolled.push(textOf(this.grid.shift()!));
+      const top = this.grid.shift()!;
+      this.past.push(top);
+      this.scrolled.push(textOf(top));
       this.grid.push(this.blank());
     }
   }

@@ -20,12 +20,20 @@ export type Tui = {
   close(): void;
 };
 
+/** @param options `shell`: what stood on the screen before */
 export function openTui(
   args: string[],
   home: Home,
-  { columns = 80, rows = 24, env = {} as Record<string, string>, program = BINARY } = {},
+  {
+    columns = 80,
+    rows = 24,
+    env = {} as Record<string, string>,
+    program = BINARY,
+    shell = "",
+  } = {},
 ): Tui {
   const screen = new Screen(columns, rows);
+  screen.write(new TextEncoder().encode(shell));
   const waiting = new Set<() => void>();
   let ended = false;
   const look = () => {

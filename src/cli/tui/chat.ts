@@ -140,8 +140,9 @@ class Chat {
     let done: string[] = [];
     if (this.redraw && !last) {
       this.redraw = false;
-      out = this.painter.wipe();
-      done = this.transcript.again(rows, look);
+      const { above, lines } = this.transcript.again(rows, look);
+      out = this.painter.rewind(above, look.width);
+      done = lines;
     }
     done.push(...this.transcript.add(talk.take(), look));
     this.paintedAt = performance.now();

@@ -4,6 +4,9 @@
  * again, and of these only the ones that changed. Pure: gives what to write.
  */
 
+import { widthOf } from "./text.ts";
+import { rowsOf } from "./transcript.ts";
+
 export type Frame = {
   /** Finished lines above the live part, once each. */
   done: string[];
@@ -69,10 +72,17 @@ export class Painter {
     return out;
   }
 
-  /** Empties the screen, for a size at which nothing is where it was; scrolled lines stay. Draw everything visible again after it. */
-  wipe(): string {
+  /**
+   * Takes off the live part and `above` rows of finished lines, to draw them another way. What else is on the screen stays: it is the
+   * shell's. On a terminal that has become narrower, rows were broken; this counts them as most terminals do.
+   */
+  rewind(above: number, columns: number): string {
+    const over = this.shown
+      .slice(0, this.row)
+      .reduce((sum, line) => sum + rowsOf(widthOf(line), columns), 0);
+    const within = Math.floor(Number(this.cursor.split(",")[1] ?? 0) / columns);
     this.forget();
-    return "\u001b[H\u001b[J";
+    return `${move(-(above + over + within))}\r\u001b[J`;
   }
 
   private forget(): void {
