@@ -57,6 +57,8 @@ const HOSTILE = [
   "\r\b\b\u0007\u000b\u000c\u007f",
   "&#27;[2J&#x1b;]0;x&#7;",
   "&#155;2J",
+  "\u001b[31m",
+  "&#27;[31m&#27;[8m",
   "\u202e\u2066\u200f",
   "\u001b",
   "\ud800",
@@ -140,6 +142,11 @@ test("blocks are the same however the text was cut, and nothing is lost or doubl
     const words = (text: string) => text.replace(/^(?:```|~~~).*$/gm, "").match(/\w+/g) ?? [];
     expect(whole.flatMap(({ text }) => words(text))).toEqual(words(source));
   }
+});
+
+test("what belongs together is one block", () => {
+  const texts = blocksOf("- a\n- b\n\n  more b\n\npara\nline\n\n> q\n> r").map(({ text }) => text);
+  expect(texts).toEqual(["- a", "- b\n\n  more b", "para\nline", "> q\n> r"]);
 });
 
 test("the open block stays small, however long the answer is", () => {

@@ -24,7 +24,7 @@ type Align = "left" | "center" | "right" | undefined;
 
 /** Lines of at most `width` cells. No empty lines at the beginning and the end; none at all for nothing to see. */
 export function markdownLines(text: string, width: number, theme: Theme): string[] {
-  const made = Bun.markdown.render(cleanText(text), callbacks(width, theme), {
+  const made = Bun.markdown.render(text, callbacks(width, theme), {
     hardSoftBreaks: true,
   });
   const lines = made.replace(FOREIGN, "").split("\n");
