@@ -3,7 +3,8 @@ import { afterEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { emptyHome, runCli } from "./binary.ts";
+import { emptyHome, runCli, startGatewayProcess } from "./binary.ts";
+import { freePort } from "./child.ts";
 import { openRig, type Rig } from "./tui-rig.ts";
 import { openTui, type Tui } from "./tui.ts";
 
@@ -153,6 +154,12 @@ test("several lines, what was sent before, and a command that Tab completes", as
   tui.type("\t\r");
   await tui.sees("› /status");
   await tui.sees("Model:");
+  // Enter takes the beginning of a command for the whole one.
+  tui.type("/whoa\r");
+  await tui.sees("› /whoami");
+  tui.type("/new\r");
+  await tui.sees("a new conversation");
+  await tui.sees("› /new");
   tui.type("/help\r");
   await tui.sees("a new line");
 });
@@ -354,6 +361,27 @@ test("however it ends, the terminal is given back", async () => {
   const closed = await open();
   closed.hangUp();
   expect(await closed.exited).toBe(129);
+});
+
+test("a gateway that comes back with another token ends it with a line that says so", async () => {
+  const rig = await start();
+  await rig.gateway.kill();
+  const port = freePort();
+  const withToken = (token: string) =>
+    startGatewayProcess(rig.home, { port, args: ["--token", token] });
+  rig.gateway = await withToken("a-first-token-of-good-length");
+  const tui = rig.open([
+    "tui",
+    ...["--url", `ws://127.0.0.1:${port}`, "--token", "a-first-token-of-good-length"],
+  ]);
+  await tui.shows("connected");
+  tui.type("text that is not sent");
+  await tui.shows("not sent");
+  await rig.gateway.kill();
+  rig.gateway = await withToken("another-token-of-good-length");
+  expect(await tui.exited).toBe(1);
+  expect(tui.screen.all()).toMatch(/token/i);
+  expectClean(tui);
 });
 
 test("an error that nobody caught gives the terminal back too", async () => {

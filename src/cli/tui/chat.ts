@@ -218,6 +218,7 @@ class Chat {
       editor.press("backspace");
       return editor.insert("\n");
     }
+    if (this.finishCommand()) return;
     const text = editor.take();
     if (!text.trim()) return;
     const local = localCommand(text);
@@ -225,6 +226,18 @@ class Chat {
     if (talk.key === "") return editor.set(text);
     talk.send(text);
     talk.retry();
+  }
+
+  /** The beginning of a command is taken for the whole one. @returns whether it still wants an argument */
+  private finishCommand(): boolean {
+    const { editor, menu } = this;
+    const { chosen } = menu;
+    const typed = /^\/(\S+)$/.exec(editor.text)?.[1]?.toLowerCase();
+    const isWhole = allCommands(this.talk.commands).some(({ name }) => name === typed);
+    if (!chosen || !typed || isWhole) return false;
+    editor.set(chosen);
+    this.complete();
+    return chosen.endsWith(" ");
   }
 
   private interrupt(): void {
