@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 
 import type { Env } from "../base/env.ts";
 import { AppError } from "../base/errors.ts";
-import type { Paths } from "../base/paths.ts";
+import { findPaths } from "../base/paths.ts";
 import { loadSettings } from "./settings.ts";
 
 /** Throws `config_invalid` when there is a config that nobody can use, and no gateway that runs all the same. */
-export async function bareCommand(env: Env, paths: Paths): Promise<"onboard" | "tui"> {
+export async function bareCommand(env: Env): Promise<"onboard" | "tui"> {
+  const paths = findPaths(env);
   // A gateway in a container, or one that was started before anything was set up.
   if (env.gatewayUrl || existsSync(paths.socketPath)) return "tui";
   const { exists, config, problems } = await loadSettings(env, paths);

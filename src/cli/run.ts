@@ -1,12 +1,10 @@
 /** From the words on the command line to an exit code: global options, which command, and what a failure looks like. */
-import { isatty } from "node:tty";
-
 import { PRODUCT, VERSION } from "../base/brand.ts";
 import { type Env, envName, readEnv, setPrefixed } from "../base/env.ts";
 import { AppError, ERRORS, toAppError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { hintInNixMode } from "../base/nix.ts";
-import { findPaths } from "../base/paths.ts";
+import { isTerminal } from "../base/terminal.ts";
 import { readCall, standIn } from "./called-as.ts";
 import { commandsBelow, PARTS, pathIn } from "./commands.ts";
 import { withNixDefault } from "./nix-default.ts";
@@ -58,9 +56,9 @@ async function dispatch(name: string, globals: Globals, env: Env, out: Out): Pro
   const [first, ...rest] = globals.words;
   if (first === "help" && rest.length > 0)
     return dispatch(name, { ...globals, words: [...rest, "--help"] }, env, out);
-  if (first === undefined && !globals.help && isatty(0) && isatty(1)) {
+  if (first === undefined && !globals.help && isTerminal(0) && isTerminal(1)) {
     const { bareCommand } = await PARTS.bare();
-    const words = [await bareCommand(env, findPaths(env))];
+    const words = [await bareCommand(env)];
     return dispatch(name, { ...globals, words }, env, out);
   }
   if (first === undefined || first === "help" || globals.help) {

@@ -316,7 +316,7 @@ describe("names", () => {
     const wanted =
       "health logs.tail status usage.cost config.get config.schema models.list agents.list sessions.list sessions.subscribe sessions.preview sessions.patch sessions.reset sessions.delete sessions.resolve last-heartbeat system-presence agent agent.identity.get agent.wait chat.history chat.abort chat.send chat.inject device.pair.list device.pair.approve device.pair.reject device.token.revoke channels.status channels.logout web.login.start web.login.wait send poll wizard.start wizard.next wizard.cancel wizard.status";
     const ours =
-      "dashboard.link gateway.restart.request gateway.replace.request channels.capabilities web.login.cancel message.action message.trace messages.recent pairing.list pairing.approve pairing.dismiss pairing.revoke".split(
+      "dashboard.link gateway.restart.request gateway.replace.request channels.capabilities web.login.cancel message.action message.trace messages.recent pairing.list pairing.approve pairing.dismiss pairing.revoke commands.list".split(
         " ",
       );
     expect(Object.keys(methods).sort()).toEqual([...wanted.split(" "), ...ours].sort());

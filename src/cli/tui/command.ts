@@ -1,7 +1,6 @@
 /** `tui`: talk to the assistant in the terminal. */
-import { isatty } from "node:tty";
-
 import { AppError } from "../../base/errors.ts";
+import { isTerminal } from "../../base/terminal.ts";
 import { wholeNumber } from "../arguments.ts";
 import { type Cli, command, GATEWAY_ARGS, underName } from "../command.ts";
 import { withGateway } from "../rpc.ts";
@@ -63,7 +62,7 @@ export const chat = underName(tui, "tui", "chat");
 export const terminal = underName(tui, "tui", "terminal");
 
 function needsTerminal({ name, profileFlag }: Cli): void {
-  if (isatty(0) && isatty(1)) return;
+  if (isTerminal(0) && isTerminal(1)) return;
   throw new AppError("usage", "This needs a terminal: input and output are not one.", {
     hint: `For one answer in a script: ${name}${profileFlag} agent --agent main -m "Hello"`,
   });
