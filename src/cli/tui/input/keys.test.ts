@@ -11,12 +11,12 @@ const read = (text: string) => {
 
 test("keys have names, whichever way the terminal spells them", () => {
   const spelled: Record<string, string[]> = {
-    enter: ["\r", "\u001b[13u", "\u001b[13;1u", "\u001bOM"],
+    enter: ["\r", "\u001b[109;5u", "\u001b[13u", "\u001b[13;1u", "\u001bOM"],
     "shift+enter": ["\u001b[13;2u", "\u001b[27;2;13~"],
     "alt+enter": ["\u001b\r", "\u001b[13;3u"],
     "ctrl+j": ["\n", "\u001b[106;5u"],
     "ctrl+c": ["\u0003", "\u001b[99;5u"],
-    escape: ["\u001b", "\u001b[27u"],
+    escape: ["\u001b", "\u001b[27u", "\u001b[91;5u"],
     backspace: ["\u007f", "\b", "\u001b[127u"],
     "alt+backspace": ["\u001b\u007f"],
     "alt+b": ["\u001bb", "\u001b[98;3u"],

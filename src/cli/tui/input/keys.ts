@@ -34,6 +34,12 @@ const TILDE: Record<string, string> = {
   "7": "home",
   "8": "end",
 };
+/** What these have always been, where the keyboard protocol tells them apart. */
+const ALWAYS: Record<string, string> = {
+  "ctrl+m": "enter",
+  "ctrl+i": "tab",
+  "ctrl+[": "escape",
+};
 const CODES: Record<number, string> = {
   8: "backspace",
   9: "tab",
@@ -178,5 +184,6 @@ function csiName(parameters: string, final: string): string {
 function named(code: number, modifiers: string | undefined): string {
   if (!Number.isFinite(code) || code > 0x10ffff) return "";
   const name = CODES[code] ?? (code > 32 && code < 57344 ? String.fromCodePoint(code) : "");
-  return name && withModifiers(name.toLowerCase(), modifiers);
+  const whole = name && withModifiers(name.toLowerCase(), modifiers);
+  return ALWAYS[whole] ?? whole;
 }

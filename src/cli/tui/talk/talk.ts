@@ -323,13 +323,15 @@ export class Talk {
 
   /** What was stopped before its turn came was never read; the person gets it back. */
   private dropWithdrawn({ queued = [] }: History): void {
-    for (const row of this.pending) {
-      const waits = queued.some(({ runId }) => runId === row.key);
-      if (!this.withdrawn.has(row.key) || waits || this.feed.hasUser(row.key)) continue;
-      this.outbox.discard(row.key);
+    for (const id of this.withdrawn) {
+      const row = this.pending.find(({ key }) => key === id);
+      // An answer from before the stop still has it in the queue; the next one tells.
+      if (row && queued.some(({ runId }) => runId === id)) continue;
+      this.withdrawn.delete(id);
+      if (!row || this.feed.hasUser(id)) continue;
+      this.outbox.discard(id);
       this.options.giveBack(row.text);
     }
-    this.withdrawn.clear();
   }
 
   private async look(): Promise<void> {
