@@ -2,8 +2,8 @@
  * A conversation as entries that only ever come at the end: each one once, whether it was seen while it happened or only in the stored
  * history after a lost connection. Events tell what is being said now; the history decides what there is. Pure; chat.ts feeds it.
  */
-import type { Block } from "../screen/blocks.ts";
 import type { Item, ToolItem } from "../screen/items.ts";
+import { type Counts, type Known, type Now, Run } from "./run.ts";
 import { Streamed } from "./streamed.ts";
 import {
   type AgentEvent,
@@ -15,48 +15,24 @@ import {
   saidIn,
 } from "./wire.ts";
 
-type TextPart = { kind: "text"; ordinal: number; said: Streamed };
-type ThoughtPart = { kind: "thinking"; ordinal: number; text: string; ended: boolean };
-type ToolPart = { kind: "tool"; item: ToolItem; output?: string };
-type Run = {
-  id: string;
-  startedAt: number;
-  parts: (TextPart | ThoughtPart | ToolPart)[];
-  /** Texts that it has said, finished ones and the present one; the history counts the same. */
-  texts: number;
-  thoughts: number;
-  /** The newest question to the history when this began; an answer to a later one has the message that it answers. */
-  since: number;
-  known: boolean;
-  /** The same when it ended. */
-  endedAt?: number;
-};
-
-/** What is happening and not finished, for the part of the screen that is drawn again. */
-export type Now = {
-  runId: string;
-  startedAt: number;
-  open: { block: Block; start: boolean } | undefined;
-  thinking: boolean;
-  tools: { item: ToolItem; output: string }[];
-};
-
 const isCall = (type: string): boolean => /^tool_?(call|use)$/i.test(type);
 
-export class Feed {
+export class Feed implements Known {
   private readonly out: Item[] = [];
   private readonly runs = new Map<string, Run>();
   /** Texts by run and place in it, also those of the history. */
-  private readonly said = new Map<string, Streamed>();
+  readonly said = new Map<string, Streamed>();
   private readonly thought = new Set<string>();
-  private readonly done = new Set<string>();
+  readonly done = new Set<string>();
   /** How many texts and thoughts of a run the history had so far. */
-  private readonly counts = new Map<string, { texts: number; thoughts: number }>();
+  private readonly counts = new Map<string, Counts>();
   /** Calls of the history whose result has not come. */
-  private readonly calls = new Map<string, ToolItem>();
+  readonly calls = new Map<string, ToolItem>();
   private readonly over = new Set<string>();
   private seq = 0;
   private asked = 0;
+  /** An answer came since the connection is there. */
+  private fresh = false;
   private sessionId: string | undefined;
   private readonly users = new Set<string>();
 
@@ -86,19 +62,7 @@ export class Feed {
   current(): Now | undefined {
     const run = [...this.runs.values()].find(({ endedAt }) => endedAt === undefined);
     if (!run) return undefined;
-    const last = run.parts.at(-1);
-    const block = last?.kind === "text" ? last.said.open() : undefined;
-    return {
-      runId: run.id,
-      startedAt: run.startedAt,
-      open: block && last?.kind === "text" ? { block, start: last.said.isFirst } : undefined,
-      thinking: last?.kind === "thinking" && !last.ended,
-      tools: run.parts.flatMap((part) =>
-        part.kind === "tool" && part.item.failed === undefined
-          ? [{ item: part.item, output: part.output ?? "" }]
-          : [],
-      ),
-    };
+    return run.now();
   }
 
   /** @returns whether the history should be asked: there is something in it that no event tells */
@@ -106,12 +70,14 @@ export class Feed {
     const ending = stream === "lifecycle" && data["phase"] !== "start";
     if (this.over.has(runId) || (ending && !this.runs.has(runId))) return ending;
     const isNew = !this.runs.has(runId);
-    const run = this.run(runId);
-    if (stream === "lifecycle" && ending) this.end(run);
-    else if (stream === "assistant") this.text(run, data["text"]);
-    else if (stream === "thinking") this.thinking(run, data["text"]);
-    else if (stream === "message") this.message(run, data["message"]);
-    else if (stream === "tool") this.tool(run, data);
+    const run = this.run(runId, stream === "lifecycle" && this.fresh);
+    if (!run.synced) {
+      run.missed ||= stream === "message" || data["phase"] === "result";
+      if (ending) this.end(run);
+      return isNew || ending;
+    }
+    if (ending) this.end(run);
+    else run.take(stream, data);
     return isNew || ending;
   }
 
@@ -125,15 +91,15 @@ export class Feed {
 
   /** The connection is back: what was running is known again from the next answer. */
   reconnected(): void {
-    for (const run of this.runs.values()) {
-      run.known = false;
-      run.since = this.asked;
-      run.parts = run.parts.filter((part) => part.kind === "text" && !part.said.ended);
-    }
+    this.fresh = false;
+    for (const run of this.runs.values()) run.lose(this.asked);
   }
 
-  /** The newest page of the history. `token` is what `ask` gave for the question. */
-  history(answer: History, token: number): void {
+  /**
+   * The newest page of the history. `token` is what `ask` gave for the question.
+   * @returns whether it should be asked once more
+   */
+  history(answer: History, token: number): boolean {
     if (this.sessionId !== undefined && answer.sessionId !== this.sessionId) this.begin();
     this.sessionId = answer.sessionId ?? this.sessionId;
     const fresh = answer.messages.filter(({ seq = 0 }) => seq > this.seq);
@@ -144,9 +110,11 @@ export class Feed {
       this.stored(message);
       this.seq = Math.max(this.seq, message.seq ?? 0);
     }
-    this.reconcile(answer.live ?? [], token);
+    this.fresh = true;
+    const again = this.reconcile(answer.live ?? [], token);
     for (const run of this.runs.values())
       if (run.endedAt !== undefined && token > run.endedAt) this.close(run);
+    return again;
   }
 
   /** Another conversation under the same key. */
@@ -157,21 +125,17 @@ export class Feed {
     for (const known of [this.thought, this.done]) known.clear();
   }
 
-  private run(id: string): Run {
+  private run(id: string, synced: boolean): Run {
     const known = this.runs.get(id);
     if (known) return known;
-    const count = this.counts.get(id);
-    const run: Run = {
-      id,
-      startedAt: this.now(),
-      parts: [],
-      texts: count?.texts ?? 0,
-      thoughts: count?.thoughts ?? 0,
-      since: this.asked,
-      known: false,
-    };
+    const run = new Run(id, this.now(), this.asked, synced, this);
+    run.begin(this.countsOf(id));
     this.runs.set(id, run);
     return run;
+  }
+
+  private countsOf(id: string): Counts {
+    return this.counts.get(id) ?? { texts: 0, thoughts: 0 };
   }
 
   private end(run: Run): void {
@@ -187,63 +151,6 @@ export class Feed {
     this.counts.delete(run.id);
     for (const key of [...this.said.keys()])
       if (key.startsWith(`${run.id}#`)) this.said.delete(key);
-  }
-
-  private text(run: Run, text: unknown): void {
-    if (typeof text !== "string") return;
-    this.textPart(run).said.update(text);
-  }
-
-  private textPart(run: Run): TextPart {
-    const last = run.parts.findLast((part) => part.kind === "text");
-    if (last && !last.said.ended) return last;
-    const part: TextPart = { kind: "text", ordinal: run.texts++, said: new Streamed() };
-    const key = `${run.id}#${part.ordinal}`;
-    const stored = this.said.get(key);
-    if (stored) part.said = stored;
-    else this.said.set(key, part.said);
-    run.parts.push(part);
-    return part;
-  }
-
-  private thinking(run: Run, text: unknown): void {
-    if (typeof text !== "string") return;
-    const last = run.parts.at(-1);
-    if (last?.kind === "thinking" && !last.ended) last.text = text;
-    else run.parts.push({ kind: "thinking", ordinal: run.thoughts++, text, ended: false });
-  }
-
-  /** A message of the assistant is complete. */
-  private message(run: Run, value: unknown): void {
-    const message = (value ?? {}) as Message;
-    for (const part of run.parts) if (part.kind === "thinking") part.ended = true;
-    const said = message.role === "assistant" ? saidIn(message) : "";
-    const open = run.parts.findLast((part) => part.kind === "text");
-    if (said) this.textPart(run).said.end(said);
-    // A text that came to nothing is no text of the history either.
-    else if (open?.kind === "text" && !open.said.ended && message.role === "assistant")
-      open.said.end();
-  }
-
-  private tool(run: Run, data: Record<string, unknown>): void {
-    const id = data["toolCallId"];
-    if (typeof id !== "string" || this.done.has(id)) return;
-    let part = run.parts.find((one) => one.kind === "tool" && one.item.id === id) as
-      ToolPart | undefined;
-    if (!part) {
-      const name = typeof data["name"] === "string" ? data["name"] : "";
-      part = { kind: "tool", item: { kind: "tool", id, name, args: data["args"] } };
-      run.parts.push(part);
-    }
-    if (data["phase"] === "update") part.output = resultText(data["partialResult"]);
-    if (data["phase"] !== "result") return;
-    const ms = data["ms"];
-    part.item = {
-      ...part.item,
-      failed: data["isError"] === true,
-      output: resultText(data["result"] ?? part.output),
-      ...(typeof ms === "number" ? { ms } : {}),
-    };
   }
 
   /** Gives out what is finished, in the order in which it happened. */
@@ -302,7 +209,7 @@ export class Feed {
     }
     if (message.toolCallId) return this.storedResult(message, message.toolCallId);
     if (message.role !== "assistant") return;
-    const count = this.counts.get(runId) ?? { texts: 0, thoughts: 0 };
+    const count = this.countsOf(runId);
     this.counts.set(runId, count);
     for (const part of parts)
       if (part.type === "thinking")
@@ -341,32 +248,27 @@ export class Feed {
     for (const call of [...this.calls.values()]) this.giveTool({ ...call, failed: true });
   }
 
-  /** What runs now, when the history was read. */
-  private reconcile(live: NonNullable<History["live"]>, token: number): void {
+  /** What runs now, when the history was read. @returns whether that was too early for something */
+  private reconcile(live: NonNullable<History["live"]>, token: number): boolean {
+    let again = false;
+    const ids = new Set(live.map(({ runId }) => runId));
     for (const one of live) {
       if (this.over.has(one.runId)) continue;
-      const count = this.counts.get(one.runId) ?? { texts: 0, thoughts: 0 };
-      let run = this.runs.get(one.runId);
-      if (!run || !run.known) {
-        const before = run?.parts ?? [];
-        run ??= this.run(one.runId);
-        // Texts that ended before this program looked are the history's.
-        if (!before.length) run.texts = Math.max(run.texts, count.texts);
-        run.startedAt = one.startedAt;
-        run.since = Math.min(run.since, token - 1);
-        if (one.text && !before.some((part) => part.kind === "text"))
-          this.textPart(run).said.update(one.text);
-        for (const { call, output } of one.tools)
-          this.tool(run, { toolCallId: call.id, ...call, phase: "update", partialResult: output });
-      }
+      const seen = this.runs.get(one.runId);
+      const run = seen ?? this.run(one.runId, false);
+      // No event told of it yet, so this answer is the newest that is known.
+      if (!seen) run.since = token - 1;
+      if (run.synced || token <= run.since) continue;
+      again ||= run.missed;
+      run.sync(one, this.countsOf(run.id));
     }
-    const ids = new Set(live.map(({ runId }) => runId));
     for (const run of this.runs.values()) {
       if (token <= run.since) continue;
       // It was cut off with the gateway. When it goes on, its events begin it again; its texts are remembered.
-      if (!run.known && !ids.has(run.id) && run.endedAt === undefined) this.runs.delete(run.id);
+      if (!run.synced && !ids.has(run.id) && run.endedAt === undefined) this.runs.delete(run.id);
       run.known = true;
     }
+    return again;
   }
 }
 

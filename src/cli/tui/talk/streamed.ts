@@ -13,6 +13,10 @@ export class Streamed {
     return this.over;
   }
 
+  get isBlank(): boolean {
+    return this.text.trim() === "";
+  }
+
   /** The whole text so far. One that does not go on from the last begins anew. */
   update(whole: string): void {
     // A shorter one is the same text, told again after a lost connection, until it says otherwise.

@@ -313,7 +313,7 @@ export class Talk {
     })) as History;
     // Somebody turned to another session meanwhile.
     if (feed !== this.feed) return;
-    feed.history(answer, token);
+    if (feed.history(answer, token)) this.again = true;
     this.nextBefore ??= answer.nextBefore;
     this.outbox.settle((id) => feed.hasUser(id));
     this.dropWithdrawn(answer);
