@@ -19,8 +19,8 @@ const runs = fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), {
   maxLength: 3,
 });
 
-/** What happens between two events: the answer to a question comes, the line is cut, the line is back. */
-const between = fc.constantFrom("nothing", "nothing", "nothing", "answer", "cut", "back");
+/** What happens between two events: the answer to a question comes, the line or the gateway dies, the line is back. */
+const between = fc.constantFrom("nothing", "nothing", "nothing", "answer", "cut", "kill", "back");
 
 type Tools = NonNullable<History["live"]>[number]["tools"];
 
@@ -33,6 +33,8 @@ class Rig {
   private asked: number[] = [];
   private live: NonNullable<History["live"]> = [];
   readonly expected: string[] = [];
+  /** What was being said is lost, and is said again. */
+  private killed = false;
 
   constructor() {
     this.ask();
@@ -43,9 +45,11 @@ class Rig {
   }
 
   happens(what: string): void {
-    if (what === "cut") {
+    if (what === "cut" || what === "kill") {
       this.up = false;
       this.asked = [];
+      this.killed = what === "kill";
+      if (this.killed) this.live = [];
     } else if (what === "back" && !this.up) {
       this.up = true;
       this.feed.reconnected();
@@ -79,11 +83,20 @@ class Rig {
     this.tell(runId, "lifecycle", { phase: "start" });
     yield;
     for (const [n, { pieces, tool }] of steps.entries()) {
-      for (const piece of pieces) {
-        now.text += piece;
-        this.tell(runId, "assistant", { text: now.text });
-        yield;
-      }
+      do {
+        if (this.killed) {
+          this.live = [now];
+          this.tell(runId, "lifecycle", { phase: "start" });
+        }
+        this.killed = false;
+        now.text = "";
+        for (const piece of pieces) {
+          now.text += piece;
+          this.tell(runId, "assistant", { text: now.text });
+          yield;
+          if (this.killed) break;
+        }
+      } while (this.killed);
       const text = now.text;
       const id = `${runId}.${n}`;
       const call = { type: "toolCall", id, name: `tool ${id}`, arguments: {} };
