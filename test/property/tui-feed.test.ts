@@ -19,8 +19,11 @@ const runs = fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), {
   maxLength: 3,
 });
 
-/** What happens between two events: the answer to a question comes, the line or the gateway dies, the line is back. */
-const between = fc.constantFrom("nothing", "nothing", "nothing", "answer", "cut", "kill", "back");
+/** What happens between two events: a question is looked up, its answer comes, the line or the gateway dies, the line is back. */
+const between = fc.constantFrom(
+  ...["nothing", "look", "answer", "answer", "cut", "kill"],
+  ...["back", "back", "back"],
+);
 
 type Tools = NonNullable<History["live"]>[number]["tools"];
 
@@ -30,7 +33,7 @@ class Rig {
   private readonly transcript: Message[] = [];
   private readonly items: Item[] = [];
   private up = true;
-  private asked: number[] = [];
+  private asked: { token: number; answer?: History }[] = [];
   private live: NonNullable<History["live"]> = [];
   readonly expected: string[] = [];
   /** What was being said is lost, and is said again. */
@@ -41,7 +44,7 @@ class Rig {
   }
 
   ask(): void {
-    if (this.up) this.asked.push(this.feed.ask());
+    if (this.up) this.asked.push({ token: this.feed.ask() });
   }
 
   happens(what: string): void {
@@ -54,15 +57,17 @@ class Rig {
       this.up = true;
       this.feed.reconnected();
       this.ask();
-    } else if (what === "answer") {
-      const token = this.asked.shift();
-      if (token !== undefined)
-        this.feed.history(
-          { sessionId: "s", messages: [...this.transcript], live: structuredClone(this.live) },
-          token,
-        );
+    } else if (what === "look" && this.asked[0]) this.asked[0].answer ??= this.answer();
+    else if (what === "answer") {
+      const question = this.asked.shift();
+      if (question && this.feed.history(question.answer ?? this.answer(), question.token))
+        this.ask();
     }
     this.items.push(...this.feed.take());
+  }
+
+  private answer(): History {
+    return { sessionId: "s", messages: [...this.transcript], live: structuredClone(this.live) };
   }
 
   private tell(runId: string, stream: string, data: Record<string, unknown>): void {

@@ -260,7 +260,9 @@ export class Feed implements Known {
       if (!seen) run.since = token - 1;
       if (run.synced || token <= run.since) continue;
       again ||= run.missed;
-      run.sync(one, this.countsOf(run.id));
+      // A message ended since, maybe after this answer was made: the next answer tells which text comes now.
+      if (run.missed) Object.assign(run, { missed: false, since: this.asked });
+      else run.sync(one, this.countsOf(run.id));
     }
     for (const run of this.runs.values()) {
       if (token <= run.since) continue;
