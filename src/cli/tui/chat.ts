@@ -12,7 +12,7 @@ import { type Choice, Picker } from "./input/picker.ts";
 import { Painter } from "./screen/frame.ts";
 import type { Look } from "./screen/items.ts";
 import { openTerminal, type Terminal } from "./screen/terminal.ts";
-import { themeOf } from "./screen/text.ts";
+import { cleanText, themeOf } from "./screen/text.ts";
 import { Transcript } from "./screen/transcript.ts";
 import { liveView } from "./screen/view.ts";
 import { Talk, type TalkOptions } from "./talk/talk.ts";
@@ -102,7 +102,7 @@ class Chat {
     this.talk.close();
     this.paint(true);
     this.terminal?.close();
-    for (const { text } of this.talk.unsent) this.cli.out.note(`Not sent: ${text}`);
+    for (const { text } of this.talk.unsent) this.cli.out.note(`Not sent: ${cleanText(text)}`);
   }
 
   /** Something is new; the next frame shows it. */
