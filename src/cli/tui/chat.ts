@@ -98,10 +98,13 @@ class Chat {
   }
 
   private close(): void {
-    clearTimeout(this.timer);
     this.talk.close();
-    this.paint(true);
-    this.terminal?.close();
+    clearTimeout(this.timer);
+    try {
+      this.paint(true);
+    } finally {
+      this.terminal?.close();
+    }
     for (const { text } of this.talk.unsent) this.cli.out.note(`Not sent: ${cleanText(text)}`);
   }
 

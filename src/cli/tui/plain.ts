@@ -22,6 +22,7 @@ export async function chatInLines(cli: Cli, { message, ...options }: ChatOptions
     theme: themeOf(false),
     unfolded: false,
   });
+  const typed = new Set<string>();
   let said = "connecting";
   const show = () => {
     const { kind } = talk.state;
@@ -33,7 +34,6 @@ export async function chatInLines(cli: Cli, { message, ...options }: ChatOptions
     const items = talk.take().filter((item) => !(item.kind === "user" && typed.delete(item.text)));
     for (const line of transcript.add(items, look())) out.line(line);
   };
-  const typed = new Set<string>();
   const talk = new Talk({
     ...options,
     changed: show,

@@ -194,6 +194,9 @@ test("a new conversation under the same key, and a hole that a page could not fi
   const rig = new Rig().history([user(1, "hi")]);
   rig.history([user(1, "fresh", "r2")], { sessionId: "other" });
   expect(rig.seen).toEqual(["user hi", "rule a new conversation", "user fresh"]);
+  // It was deleted elsewhere; what stands here stays.
+  rig.history([], { sessionId: undefined }).history([], { sessionId: undefined });
+  expect(rig.seen).toHaveLength(3);
   rig.history([user(9, "later", "r3")], { sessionId: "other" });
   expect(rig.seen.at(-2)).toStartWith("rule some messages are left out");
 });

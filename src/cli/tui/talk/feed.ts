@@ -60,9 +60,7 @@ export class Feed implements Known {
   }
 
   current(): Now | undefined {
-    const run = [...this.runs.values()].find(({ endedAt }) => endedAt === undefined);
-    if (!run) return undefined;
-    return run.now();
+    return [...this.runs.values()].find(({ endedAt }) => endedAt === undefined)?.now();
   }
 
   /** @returns whether the history should be asked: there is something in it that no event tells */
@@ -100,8 +98,9 @@ export class Feed implements Known {
    * @returns whether it should be asked once more
    */
   history(answer: History, token: number): boolean {
-    if (this.sessionId !== undefined && answer.sessionId !== this.sessionId) this.begin();
-    this.sessionId = answer.sessionId ?? this.sessionId;
+    const { sessionId = this.sessionId } = answer;
+    if (this.sessionId !== undefined && sessionId !== this.sessionId) this.begin();
+    this.sessionId = sessionId;
     const fresh = answer.messages.filter(({ seq = 0 }) => seq > this.seq);
     const first = fresh[0]?.seq ?? 0;
     if (this.seq > 0 && first > this.seq + 1 && answer.messages.length === fresh.length)
