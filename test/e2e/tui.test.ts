@@ -372,9 +372,12 @@ test("a gateway that comes back with another token ends it with a line that says
   rig.gateway = await withToken("a-first-token-of-good-length");
   const tui = rig.open([
     "tui",
-    ...["--url", `ws://127.0.0.1:${port}`, "--token", "a-first-token-of-good-length"],
+    ...["--port", String(port), "--token", "a-first-token-of-good-length"],
   ]);
   await tui.shows("connected");
+  const words = Bun.spawnSync(["ps", "-o", "args=", "-p", String(tui.pid)]).stdout.toString();
+  expect(words).toContain("tui");
+  expect(words).not.toContain("a-first-token");
   tui.type("text that is not sent");
   await tui.shows("not sent");
   await rig.gateway.kill();

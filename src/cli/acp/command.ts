@@ -1,4 +1,5 @@
 import { command, GATEWAY_ARGS } from "../command.ts";
+import { hideSecrets } from "../hide-secret.ts";
 import { safeText } from "../out.ts";
 import { withGateway } from "../rpc.ts";
 /** `acp`: the assistant for editors that speak the Agent Client Protocol, over standard input and output. */
@@ -31,6 +32,8 @@ export const acp = command({
   ],
   async run(args, cli) {
     const { out } = cli;
+    // It runs for hours, in every user's `ps`. A typed address takes no secret of the environment, so there it has to stay.
+    if (!args.url) hideSecrets(args, cli.env);
     const target = await withGateway(cli, args, async (gateway) => gateway.target);
     const note = (text: string) => {
       if (args.verbose) out.error(safeText(`[acp] ${text}`));

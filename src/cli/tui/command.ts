@@ -3,6 +3,7 @@ import { AppError } from "../../base/errors.ts";
 import { isTerminal } from "../../base/terminal.ts";
 import { wholeNumber } from "../arguments.ts";
 import { type Cli, command, GATEWAY_ARGS, underName } from "../command.ts";
+import { hideSecrets } from "../hide-secret.ts";
 import { withGateway } from "../rpc.ts";
 import { chatInTerminal } from "./chat.ts";
 import { chatInLines } from "./plain.ts";
@@ -50,6 +51,8 @@ export const tui = command({
     })!;
     const timeoutMs = wholeNumber("timeout-ms", args["timeout-ms"], { min: 1, max: 86_400_000 });
     needsTerminal(cli);
+    // It runs for hours, in every user's `ps`. A typed address takes no secret of the environment, so there it has to stay.
+    if (!args.url) hideSecrets(args, cli.env);
     // Says what is wrong, and where it looked, while there is still a line to say it on.
     const target = await withGateway(cli, args, async (gateway) => gateway.target);
     const { session, thinking, message } = args;
