@@ -266,10 +266,14 @@ function notRunning(target: Target, cli: Cli, verbose: boolean): AppError {
       hint: local
         ? `Start it with \`${cli.name}${cli.profileFlag} gateway\`.`
         : "Check the address, and that the gateway runs there.",
-      details: { target: target.url, source: target.source },
+      details: { target: target.url, source: target.source, ...(local && { down: true }) },
     },
   );
 }
+
+/** Whether the error says that no gateway runs on this machine. */
+export const isDown = (cause: unknown): boolean =>
+  cause instanceof AppError && (cause.details as { down?: boolean } | undefined)?.down === true;
 
 /** What the gateway, or its silence, means for the person at the terminal. `where` adds how the address was found. */
 function answerError(error: RpcError, target: Target, cli: Cli, where: boolean): AppError {

@@ -1,6 +1,6 @@
 /** The terminal UI of the compiled binary, in a pseudo-terminal with a screen, against a real gateway. */
 import { afterEach, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { emptyHome, runCli, startGatewayProcess } from "./binary.ts";
@@ -426,9 +426,46 @@ test("a token that is wrong, a gateway that is down, and no terminal are said in
   });
   await rig.gateway.kill();
   const down = rig.open();
+  await down.shows("Start it for as long as this conversation lasts? [Y/n]");
+  down.type("n\r");
   expect(await down.exited).toBe(1);
   expect(down.screen.all()).toContain("Start it with `clawdbot gateway`.");
   expectClean(down);
+  const port = rig.open(["tui", "--port", "1"]);
+  expect(await port.exited).toBe(1);
+  expect(port.screen.all()).toContain("nothing answers at ws://127.0.0.1:1");
+});
+
+test("where no gateway runs, one is started for the conversation and ends with it", async () => {
+  const rig = await start();
+  await rig.gateway.kill();
+  const config = JSON.parse(readFileSync(join(rig.home.state, "clawdbot.json"), "utf8"));
+  const withPort = (port: number) =>
+    writeFileSync(
+      join(rig.home.state, "clawdbot.json"),
+      JSON.stringify({ ...config, gateway: { ...config.gateway, port } }),
+    );
+  withPort(freePort());
+  const tui = rig.open();
+  await tui.shows("[Y/n]");
+  tui.type("\r");
+  await tui.shows("connected");
+  tui.type("hello\r");
+  await tui.sees("You said hello");
+  await idle(tui);
+  expect((await runCli(["health"], { home: rig.home })).code).toBe(0);
+  tui.type("\u0004");
+  expect(await tui.exited).toBe(0);
+  expectClean(tui);
+  expect((await runCli(["health"], { home: rig.home })).code).toBe(1);
+  writeFileSync(join(rig.home.state, "clawdbot.json"), "{ gateway: 5 }");
+  const refused = rig.open(["tui"], { env: { CLAWDBOT_GATEWAY_PORT: String(freePort()) } });
+  await refused.shows("[Y/n]");
+  refused.type("\r");
+  expect(await refused.exited).toBe(1);
+  expect(refused.screen.all()).toContain("The gateway did not start.");
+  expect(refused.screen.all()).toContain("config validate");
+  expectClean(refused);
 });
 
 test("a terminal that cannot move its cursor gets lines, and not one escape sequence", async () => {
@@ -450,8 +487,9 @@ test("without a word: it sets up what is not set up, else it talks", async () =>
   await talks.shows("connected");
   await rig.gateway.kill();
   const down = rig.open([]);
-  expect(await down.exited).toBe(1);
-  expect(down.screen.all()).toContain("Start it with");
+  await down.shows("[Y/n]");
+  down.type("\u0003");
+  expect(await down.exited).toBe(130);
   writeFileSync(join(rig.home.state, "clawdbot.json"), "{ gateway: 5 }");
   const broken = rig.open([]);
   expect(await broken.exited).toBe(78);

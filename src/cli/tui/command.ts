@@ -4,8 +4,8 @@ import { isTerminal } from "../../base/terminal.ts";
 import { wholeNumber } from "../arguments.ts";
 import { type Cli, command, GATEWAY_ARGS, underName } from "../command.ts";
 import { hideSecrets } from "../hide-secret.ts";
-import { withGateway } from "../rpc.ts";
 import { chatInTerminal } from "./chat.ts";
+import { findPlace } from "./own-gateway.ts";
 import { chatInLines } from "./plain.ts";
 
 const { timeout: _, ...CONNECTION } = GATEWAY_ARGS;
@@ -37,7 +37,7 @@ export const tui = command({
     ...CONNECTION,
   },
   notes:
-    "Scrolling back, searching and copying are the terminal's own. /help in it lists keys and commands. It needs the running gateway.",
+    "Scrolling back, searching and copying are the terminal's own. /help in it lists keys and commands. When no gateway runs, it offers to start one for as long as the conversation lasts.",
   examples: [
     ["tui", "the main session"],
     ["tui --session agent:main:work", "another one"],
@@ -54,10 +54,11 @@ export const tui = command({
     // It runs for hours, in every user's `ps`. A typed address takes no secret of the environment, so there it has to stay.
     if (!args.url) hideSecrets(args, cli.env);
     // Says what is wrong, and where it looked, while there is still a line to say it on.
-    const target = await withGateway(cli, args, async (gateway) => gateway.target);
+    const { target, leave } = await findPlace(cli, args);
     const { session, thinking, message } = args;
     const chat = cli.env.raw("TERM") === "dumb" ? chatInLines : chatInTerminal;
-    return chat(cli, { target, session, thinking, timeoutMs, historyLimit, message });
+    const options = { target, session, thinking, timeoutMs, historyLimit, message };
+    return await chat(cli, options).finally(leave);
   },
 });
 
