@@ -55,6 +55,14 @@ function openEditor(rig: Rig, args: string[] = []) {
     look();
     expect(rest).toBe("");
   })();
+  let notes = "";
+  const listening = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr) {
+      notes += decoder.decode(chunk, { stream: true });
+      look();
+    }
+  })();
   const until = <T>(what: string, find: () => T | undefined) =>
     new Promise<T>((done, fail) => {
       const one = () => {
@@ -84,6 +92,9 @@ function openEditor(rig: Rig, args: string[] = []) {
     until,
     notify: (method: string, params: unknown) =>
       write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`),
+    /** Resolves when it has said this so often on stderr. */
+    notes: (what: string, count: number) =>
+      until(what, () => (notes.split(what).length > count ? true : undefined)),
     updates: (sessionId: string) =>
       messages.flatMap(({ params }) => (params?.sessionId === sessionId ? [params.update] : [])),
     /** What the assistant said in this session so far. */
@@ -103,7 +114,7 @@ function openEditor(rig: Rig, args: string[] = []) {
       ask("session/prompt", { sessionId, prompt: [{ type: "text", text }] }),
     end: async () => {
       child.stdin.end();
-      await reading;
+      await Promise.all([reading, listening]);
       return child.exited;
     },
   };
@@ -196,12 +207,14 @@ test("the gateway is killed in the middle of a prompt: the answer comes whole wh
   const rig = await start();
   const never = new Promise<void>(() => undefined);
   rig.answers.set("question", { text: "A text that is cut by a kill.", until: never });
-  const editor = openEditor(rig);
+  const editor = openEditor(rig, ["-v"]);
   const sessionId = await editor.open();
   const running = editor.prompt(sessionId, "question");
   await editor.until("the beginning", () => editor.said(sessionId).includes("A text") || undefined);
   await rig.gateway.kill("SIGKILL");
   rig.answers.set("question", { text: "A text that came after all." });
+  // Several attempts fail before it is back.
+  await editor.notes("gateway: waiting", 3);
   await rig.restart();
   expect((await running).result).toEqual({ stopReason: "end_turn" });
   expect(editor.said(sessionId)).toEndWith("A text that came after all.");

@@ -48,7 +48,9 @@ const PAGE = 500;
 export class Bridge {
   private readonly client: RpcClient<Methods>;
   private readonly sessions = new Map<string, Session>();
+  /** Resolves while there is a connection. */
   private back: PromiseWithResolvers<void>;
+  private connected = false;
   private initialized = false;
 
   constructor(private readonly options: BridgeOptions) {
@@ -68,10 +70,13 @@ export class Bridge {
       onEvent: (event) => this.event(event),
       onState: ({ kind }) => {
         options.note(`gateway: ${kind}`);
+        // The client enters this state before it takes calls.
         if (kind === "connected") queueMicrotask(() => this.back.resolve());
-        else if (kind === "waiting") this.back = this.nextConnection();
+        else if (kind === "waiting" && this.connected) this.back = this.nextConnection();
         else if (kind === "refused")
           this.back.reject(new AppError("unauthorized", "The gateway refused the connection."));
+        // Whoever waits does so over all attempts that fail.
+        if (kind === "connected" || kind === "waiting") this.connected = kind === "connected";
       },
     });
   }
