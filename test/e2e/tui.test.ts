@@ -241,6 +241,13 @@ test("10,000 lines in 5,000 pieces: each once, and little more is written than r
   tui.type("many\r");
   await tui.sees("end of lines");
   await idle(tui);
+  const client = rig.gateway.client();
+  await client.connect();
+  const { messages } = await client.call("chat.history", { sessionKey: "main" });
+  client.close();
+  expect(JSON.stringify(messages.at(-1)!.content).length).toBe(
+    JSON.stringify([{ type: "text", text }]).length,
+  );
   const seen = tui.screen
     .all()
     .split("\n")

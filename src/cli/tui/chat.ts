@@ -147,7 +147,8 @@ class Chat {
       out = this.painter.rewind(above, look.width);
       done = lines;
     }
-    done.push(...this.transcript.add(talk.take(), look));
+    // As one list: a call takes no hundred thousand arguments.
+    done = done.concat(this.transcript.add(talk.take(), look));
     this.paintedAt = performance.now();
     if (last) {
       const left = this.painter.leave();

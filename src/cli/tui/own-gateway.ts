@@ -1,5 +1,5 @@
 /** Where to talk: the gateway that runs, or one for as long as the conversation lasts, which a person is offered when none does. */
-import { AppError } from "../../base/errors.ts";
+import { AppError, toAppError } from "../../base/errors.ts";
 import { canAsk, openAsk } from "../ask.ts";
 import type { Cli } from "../command.ts";
 import { isDown, type Target, type Wish, withGateway } from "../rpc.ts";
@@ -53,15 +53,12 @@ async function startGateway(cli: Cli): Promise<Place> {
   };
   try {
     for (const start = performance.now(); ; await Bun.sleep(LOOK_MS)) {
-      const target = await reach(cli, {}).catch((cause: unknown) => {
-        if (isDown(cause)) return undefined;
-        throw cause;
-      });
+      // Until it is ready it may answer with whatever it is not ready for.
+      const found = await reach(cli, {}).catch(toAppError);
       if (child.exitCode !== null || child.signalCode !== null)
         throw new AppError("start_refused", `The gateway did not start.\n${await words}`);
-      if (target) return { target, leave };
-      if (performance.now() - start > START_MS)
-        throw new AppError("gateway_unreachable", "The gateway does not answer.");
+      if (!(found instanceof AppError)) return { target: found, leave };
+      if (performance.now() - start > START_MS) throw found;
     }
   } catch (cause) {
     await leave();
