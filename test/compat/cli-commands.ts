@@ -301,7 +301,6 @@ export const MISSING: Record<string, string> = {
   ]),
   ...because("nodes are not built yet", ["nodes status", "nodes list", "node run"]),
   ...because("heartbeats are not built yet", ["system event", "system heartbeat"]),
-  ...because("not built yet", ["tui", "acp"]),
   "gateway discover": "no gateway announces itself in the local network, so there is none to find",
   "devices rotate":
     "devices have no tokens of their own: the gateway's secret lets them in, and `devices revoke` shuts them out",
