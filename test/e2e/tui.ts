@@ -59,6 +59,8 @@ export function openTui(
   const until = (what: string, is: () => boolean) =>
     new Promise<void>((done, fail) => {
       const one = () => {
+        // Half a frame is nothing that a person sees; a large one comes in pieces.
+        if (screen.modes.has(2026) && !ended) return;
         const yes = is();
         if (!yes && !ended) return;
         waiting.delete(one);
