@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/base/time.ts";
-import { makeBackup } from "../../src/store/sqlite/backup.ts";
 import { Connection } from "../../src/store/sqlite/database.ts";
 import { openSqlite, type SqliteOptions, type SqliteStore } from "../../src/store/sqlite/index.ts";
 import { APPLICATION_ID, latest, MIGRATIONS } from "../../src/store/sqlite/migrations.ts";
+import { makeBackup } from "../../src/store/sqlite/rescue/backup.ts";
 import { quiet } from "./store-log.ts";
 import { address, inbound, key, said, turnRoute } from "./store.ts";
 

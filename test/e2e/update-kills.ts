@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { alive } from "../../src/base/fs.ts";
 import { readJournal } from "../../src/service/update/journal.ts";
-import { schemaOf } from "../../src/store/sqlite/snapshot.ts";
+import { schemaOf } from "../../src/store/sqlite/rescue/snapshot.ts";
 import { plainEnv } from "./binary.ts";
 import { run, send, until } from "./update-rig.ts";
 import { HANGS, NEW, OLD, type Stage } from "./update-stage.ts";

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { schemaOf } from "../../src/store/sqlite/snapshot.ts";
+import { schemaOf } from "../../src/store/sqlite/rescue/snapshot.ts";
 import { caseTests } from "./update-cases.ts";
 import { killTests } from "./update-kills.ts";
 import { poll, run, send } from "./update-rig.ts";

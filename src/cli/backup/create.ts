@@ -18,7 +18,7 @@ import { createGzip } from "node:zlib";
 
 import { VERSION } from "../../base/brand.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
-import { schemaOf, snapshot } from "../../store/sqlite/snapshot.ts";
+import { schemaOf, snapshot } from "../../store/sqlite/rescue/snapshot.ts";
 import type { Cli } from "../command.ts";
 import { openProgress } from "../progress.ts";
 import { loadSettings } from "../settings.ts";

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 
 import { AppError } from "../../base/errors.ts";
 import { formatAge } from "../../base/time.ts";
-import { listBackups } from "../../store/sqlite/backup.ts";
 import { peekHealth } from "../../store/sqlite/peek.ts";
+import { listBackups } from "../../store/sqlite/rescue/backup.ts";
 import type { Check, Finding } from "../check.ts";
 import { lookAt } from "./files.ts";
 

@@ -2,7 +2,7 @@ import { AppError } from "../../base/errors.ts";
 /** Bringing the version before back: its file, and the database in the form that it knows. Called only while no gateway runs. */
 import { acquireLock } from "../../base/lock.ts";
 import type { Paths } from "../../base/paths.ts";
-import { type Downgrade, downgrade } from "../../store/sqlite/downgrade.ts";
+import { type Downgrade, downgrade } from "../../store/sqlite/rescue/downgrade.ts";
 import { type Journal, writeJournal } from "./journal.ts";
 import { swapBack } from "./place.ts";
 

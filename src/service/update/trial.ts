@@ -9,8 +9,8 @@ import { type Env, readEnv, setPrefixed } from "../../base/env.ts";
 import { AppError } from "../../base/errors.ts";
 import { realPathOf } from "../../base/fs.ts";
 import { findPaths, type Paths } from "../../base/paths.ts";
-import { downgrade } from "../../store/sqlite/downgrade.ts";
-import { quiet, schemaOf, snapshot } from "../../store/sqlite/snapshot.ts";
+import { downgrade } from "../../store/sqlite/rescue/downgrade.ts";
+import { quiet, schemaOf, snapshot } from "../../store/sqlite/rescue/snapshot.ts";
 import { trialFolder } from "./journal.ts";
 import { endOf, READY_MS, waitReady } from "./ready.ts";
 

@@ -3,9 +3,7 @@ import type { Logger } from "../../base/log.ts";
 import { type Clock, systemClock } from "../../base/time.ts";
 import type { Store } from "../store.ts";
 import type { Takeover } from "../takeover.ts";
-import { backupDue, backupNow, makeBackup } from "./backup.ts";
 import { Units } from "./commit.ts";
-import { suspect } from "./damage.ts";
 import type { Connection } from "./database.ts";
 import { isDamage, storeError } from "./failure.ts";
 import { inboundCalls } from "./inbound.ts";
@@ -15,13 +13,15 @@ import { takeoverCalls } from "./older/takeover.ts";
 import { outboxCalls } from "./outbox.ts";
 import { pairingCalls } from "./pairing.ts";
 import { KEEP_MS, pruneStep } from "./prune.ts";
-import { openOrRecover, type Recovery } from "./recovery.ts";
+import { backupDue, backupNow, makeBackup } from "./rescue/backup.ts";
+import { suspect } from "./rescue/damage.ts";
+import { openOrRecover, type Recovery } from "./rescue/recovery.ts";
+import { retryWithRoom, Space, type SpaceLimits } from "./rescue/space.ts";
 import { sessionCalls } from "./sessions.ts";
-import { retryWithRoom, Space, type SpaceLimits } from "./space.ts";
 import { transcriptCalls } from "./transcript.ts";
 import { turnCalls } from "./turns.ts";
 
-export type { Recovery } from "./recovery.ts";
+export type { Recovery } from "./rescue/recovery.ts";
 
 /** A larger database is not copied while the program stops: that would make the stop slow. The next run makes it. */
 const CLOSE_BACKUP_BYTES = 8 * 1024 * 1024;

@@ -14,12 +14,12 @@ import type {
 } from "../store.ts";
 import type { TakeoverReads } from "../takeover.ts";
 import type { Units } from "./commit.ts";
-import { type Asked, missingPages, problemOf, suspectPath } from "./damage.ts";
 import type { Connection } from "./database.ts";
 import { storeError } from "./failure.ts";
 import { latest, MIGRATIONS } from "./migrations.ts";
 import { takeoverReads } from "./older/takeover.ts";
 import { OUTBOX_COLUMNS } from "./outbox.ts";
+import { type Asked, missingPages, problemOf, suspectPath } from "./rescue/damage.ts";
 import {
   type OutboxRecord,
   outboxRow,

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Connection } from "../database.ts";
+import { latest, migrate, MIGRATIONS } from "../migrations.ts";
 import { backupNow } from "./backup.ts";
-import { Connection } from "./database.ts";
 import { downgrade } from "./downgrade.ts";
-import { latest, migrate, MIGRATIONS } from "./migrations.ts";
 import { quiet, schemaOf, snapshot } from "./snapshot.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");

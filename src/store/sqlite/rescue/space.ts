@@ -5,9 +5,9 @@
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { AppError, errnoOf } from "../../base/errors.ts";
-import type { Logger } from "../../base/log.ts";
-import { isFull, storeError } from "./failure.ts";
+import { AppError, errnoOf } from "../../../base/errors.ts";
+import type { Logger } from "../../../base/log.ts";
+import { isFull, storeError } from "../failure.ts";
 
 const MB = 1024 * 1024;
 /** How long one look at the disk counts, in ms. */

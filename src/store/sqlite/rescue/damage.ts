@@ -9,10 +9,10 @@ import {
   writeFileSync,
 } from "node:fs";
 
-import { AppError, errnoOf } from "../../base/errors.ts";
-import { Connection } from "./database.ts";
-import { isDamage } from "./failure.ts";
-import { APPLICATION_ID, latest, MIGRATIONS, TABLES } from "./migrations.ts";
+import { AppError, errnoOf } from "../../../base/errors.ts";
+import { Connection } from "../database.ts";
+import { isDamage } from "../failure.ts";
+import { APPLICATION_ID, latest, MIGRATIONS, TABLES } from "../migrations.ts";
 
 /** Larger files are checked whole only when something was wrong with them; reading this much takes about 20 ms. */
 const WHOLE_CHECK_BYTES = 32 * 1024 * 1024;

@@ -9,13 +9,13 @@ import {
   rmSync,
 } from "node:fs";
 
-import type { Logger } from "../../base/log.ts";
+import type { Logger } from "../../../base/log.ts";
+import { Connection } from "../database.ts";
+import { isDamage } from "../failure.ts";
+import { withFirstPage } from "../first-page.ts";
+import { migrate, type Migration } from "../migrations.ts";
 import { type Backup, listBackups, stamp } from "./backup.ts";
 import { openChecked, problemOf } from "./damage.ts";
-import { Connection } from "./database.ts";
-import { isDamage } from "./failure.ts";
-import { withFirstPage } from "./first-page.ts";
-import { migrate, type Migration } from "./migrations.ts";
 import { type Salvage, salvage } from "./salvage.ts";
 
 export type Recovery = {

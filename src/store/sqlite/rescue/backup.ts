@@ -16,9 +16,9 @@ import {
 import { open } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 
-import { errnoOf } from "../../base/errors.ts";
-import { Connection } from "./database.ts";
-import { migrate, TABLES } from "./migrations.ts";
+import { errnoOf } from "../../../base/errors.ts";
+import { Connection } from "../database.ts";
+import { migrate, TABLES } from "../migrations.ts";
 
 export const DAY_MS = 86_400_000;
 const KEEP = 7;

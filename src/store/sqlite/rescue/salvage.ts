@@ -4,11 +4,11 @@
  */
 import { Database } from "bun:sqlite";
 
-import { errnoOf } from "../../base/errors.ts";
-import type { Connection } from "./database.ts";
-import { isDamage, storeError } from "./failure.ts";
-import { TABLES } from "./migrations.ts";
-import { parseJson } from "./rows.ts";
+import { errnoOf } from "../../../base/errors.ts";
+import type { Connection } from "../database.ts";
+import { isDamage, storeError } from "../failure.ts";
+import { TABLES } from "../migrations.ts";
+import { parseJson } from "../rows.ts";
 
 /** No longer than this, in ms: the gateway is waiting to start. */
 const LIMIT_MS = 5_000;

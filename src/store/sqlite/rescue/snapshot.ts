@@ -2,8 +2,8 @@
 import { Database } from "bun:sqlite";
 import { closeSync, existsSync, fsyncSync, openSync, rmSync } from "node:fs";
 
-import { Connection } from "./database.ts";
-import { storeError } from "./failure.ts";
+import { Connection } from "../database.ts";
+import { storeError } from "../failure.ts";
 import { settle } from "./recovery.ts";
 
 /** How long another program's lock is waited for, in ms. */

@@ -9,10 +9,10 @@
 import { Database } from "bun:sqlite";
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync } from "node:fs";
 
+import { Connection } from "../database.ts";
+import { storeError } from "../failure.ts";
+import { latest, migrate, MIGRATIONS, TABLES } from "../migrations.ts";
 import { listBackups, stamp } from "./backup.ts";
-import { Connection } from "./database.ts";
-import { storeError } from "./failure.ts";
-import { latest, migrate, MIGRATIONS, TABLES } from "./migrations.ts";
 import { draftOf, removeDatabase } from "./recovery.ts";
 import { schemaOf } from "./snapshot.ts";
 
