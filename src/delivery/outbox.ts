@@ -19,6 +19,7 @@ import { type Clock, pause } from "../base/time.ts";
 import type { Address, Outbound, Receipt } from "../flow.ts";
 import type { NewOutbox, OutboxRow, Store } from "../store/store.ts";
 import { type Answer, answerRows } from "./answer.ts";
+import { interruptedNote, interruptionsOf } from "./interrupted.ts";
 import { editsOf, IN_PREVIEW, PREVIEWS } from "./kept.ts";
 import { rowsOf } from "./reply.ts";
 import { Results } from "./results.ts";
@@ -67,7 +68,6 @@ const BATCH = 100;
 const HOLD_MS = 15_000;
 /** Crashes in a row in which the same message was being sent. */
 const MAX_INTERRUPTIONS = 3;
-const INTERRUPTED = "interrupted while sending";
 /** How long `send` waits for a result, in ms. */
 const SEND_WAIT_MS = 60_000;
 
@@ -176,9 +176,7 @@ export class Delivery {
   wake(): void {
     this.again = true;
     if (this.looking || this.stopped.signal.aborted) return;
-    this.looking = this.look().finally(() => {
-      this.looking = undefined;
-    });
+    this.looking = this.look();
     background("delivery", this.looking, this.deps.log);
   }
 
@@ -191,7 +189,7 @@ export class Delivery {
     const { store, clock, log } = this.deps;
     for (const row of await store.outbox.interrupted()) {
       const times = interruptionsOf(row) + 1;
-      const note = `${INTERRUPTED} (${times})`;
+      const note = interruptedNote(times);
       const harmless =
         this.deps.target(row.to)?.idempotent || (await editsOf(row, store.kv)) !== undefined;
       if (harmless || times < MAX_INTERRUPTIONS) {
@@ -218,29 +216,37 @@ export class Delivery {
     await this.settled();
   }
 
+  // Whoever calls `wake` while this runs relies on one more look. So nobody may come between the last question whether there was
+  // such a call and the end: `looking` is cleared here, not when the promise has settled.
   private async look(): Promise<void> {
-    const { store, clock } = this.deps;
     try {
-      while (this.again && !this.stopped.signal.aborted) {
-        this.again = false;
-        const rows = await store.outbox.due(clock.now(), BATCH);
-        // Chats go side by side, messages of one chat one after the other; a slow chat holds back no other.
-        let begun = 0;
-        for (const [chat, its] of Map.groupBy(rows, (row) => chatOf(row.to)))
-          if (!this.working.has(chat)) {
-            this.begin(chat, its);
-            begun++;
-          }
-        if (rows.length < BATCH) continue;
-        // One chat with very many messages must not hide the others behind it.
-        if (begun) this.again = true;
-        else this.wakeIn(CROWDED_MS);
-      }
-      await this.lookLater();
+      do {
+        await this.lookOnce();
+        if (!this.again) await this.lookLater();
+      } while (this.again && !this.stopped.signal.aborted);
     } catch (cause) {
       this.wakeIn(STORE_WAIT_MS);
       throw cause;
+    } finally {
+      this.looking = undefined;
     }
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { store, clock } = this.deps;
+    this.again = false;
+    const rows = await store.outbox.due(clock.now(), BATCH);
+    // Chats go side by side, messages of one chat one after the other; a slow chat holds back no other.
+    let begun = 0;
+    for (const [chat, its] of Map.groupBy(rows, (row) => chatOf(row.to)))
+      if (!this.working.has(chat)) {
+        this.begin(chat, its);
+        begun++;
+      }
+    if (rows.length < BATCH) return;
+    // One chat with very many messages must not hide the others behind it.
+    if (begun) this.again = true;
+    else this.wakeIn(CROWDED_MS);
   }
 
   /** What waits for its time is looked at then; what is behind another message, when that is done. */
@@ -390,7 +396,3 @@ export class Delivery {
     background("delivery retry", waited, log);
   }
 }
-
-/** The crashes in a row until now; another failure in between begins anew. */
-const interruptionsOf = ({ error = "" }: OutboxRow): number =>
-  error.startsWith(INTERRUPTED) ? Number(/\((\d+)\)$/.exec(error)?.[1] ?? 1) : 0;

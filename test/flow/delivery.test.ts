@@ -41,6 +41,31 @@ describe("what is in the outbox", () => {
     expect(texts()).toEqual(["other", "a", "b"]);
   });
 
+  test("goes out also when it was put while the outbox looked at what waits for its time", async () => {
+    const memory = await openSqlite({ path: ":memory:", log: quiet });
+    let duringLast: (() => Promise<void>) | undefined;
+    const store = {
+      ...memory,
+      outbox: {
+        ...memory.outbox,
+        async due(now: number, limit: number) {
+          const rows = await memory.outbox.due(now, limit);
+          const then = now === Number.MAX_SAFE_INTEGER ? duringLast : undefined;
+          duringLast = then ? undefined : duringLast;
+          await then?.();
+          return rows;
+        },
+      },
+    };
+    const { delivery, put, run, texts } = await setUp({ store });
+    duringLast = async () => {
+      await put(chat("1"), "late");
+      delivery.wake();
+    };
+    await run();
+    expect(texts()).toEqual(["late"]);
+  });
+
   test("is tried again by itself, nobody has to wake it", async () => {
     let failures = 1;
     const { time, delivery, put, run, texts } = await setUp({
