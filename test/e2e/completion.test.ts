@@ -1,8 +1,9 @@
-/** Tab in real shells, with the compiled binary behind it. A shell that this machine does not have is skipped. */
+/** Tab in real shells, with the compiled binary behind it. A shell that cannot be had here is skipped. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { missing } from "../deploy/lab.ts";
 import { BINARY, emptyHome, type Home, runCli } from "./binary.ts";
 import { inTerminal, type Session } from "./terminal.ts";
 
@@ -34,8 +35,9 @@ const STARTS: Record<string, string[]> = {
 };
 
 for (const [shell, args] of Object.entries(STARTS)) {
+  const lacking = missing({ [shell]: shell });
   const program = Bun.which(shell);
-  describe.skipIf(!program)(shell, () => {
+  describe.skipIf(lacking !== undefined)(shell, () => {
     async function start(): Promise<{ session: Session }> {
       const { home, PATH } = await withCompletion(shell);
       writeFileSync(join(home.dir, "a-file-of-mine.txt"), "");
