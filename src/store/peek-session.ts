@@ -7,7 +7,7 @@ import {
   type SessionRecord,
   sessionRow,
 } from "./sqlite/rows.ts";
-/** More of what can be looked at while no gateway runs: one session, and small values. */
+/** More of what can be looked at while no gateway runs: one session, and the small values of one owner. */
 import type { Entry, SessionRow } from "./store.ts";
 
 /** One session and its newest entries, in order; undefined when there is no such session, or no database yet. */
@@ -28,17 +28,6 @@ export const peekSession = (
       )
       .all(row.sessionId, limit);
     return { row, entries: entries.reverse().map(entryRow) };
-  });
-
-/** A value of the store's `kv`; undefined when there is none, or no database yet. */
-export const peekStored = <T>(path: string, scope: string, key: string): T | undefined =>
-  peek<T | undefined>(path, "kv", undefined, (db) => {
-    const row = db
-      .query<{ value: string }, [string, string]>(
-        "SELECT value FROM kv WHERE scope = ?1 AND key = ?2",
-      )
-      .get(scope, key);
-    return row ? parseJson<T>(row.value) : undefined;
   });
 
 /** All values of a scope by their keys; none when there is no database yet. */

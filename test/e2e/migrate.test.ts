@@ -31,6 +31,7 @@ async function asJson(args: string[], env: Record<string, string> = {}) {
   return { code, stderr, data: JSON.parse(stdout) as Record<string, unknown> };
 }
 
+type Finding = { checkId: string; message: string };
 type Row = { what: string; count: number; state: string };
 const newRows = (data: Record<string, unknown>): string[] =>
   (data["rows"] as Row[]).filter(({ state }) => state === "new").map(({ what }) => what);
@@ -54,6 +55,11 @@ describe("the command", () => {
     }
     const text = await runCli(["migrate", "--from", old, "--yes"], { home, env });
     expect(text.stdout).toContain("Everything is here already.");
+    // The keys came along, so that a model is there although no variable holds a key.
+    for (const { checkId, message } of (await asJson(["doctor"], env)).data[
+      "findings"
+    ] as Finding[])
+      expect([checkId, message]).not.toEqual(["model", expect.stringContaining("demo")]);
   });
 
   test("finds the folder of an older name by itself, and takes it over where it lies", async () => {

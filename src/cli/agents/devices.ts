@@ -2,7 +2,7 @@
 import { AppError } from "../../base/errors.ts";
 import { formatAge } from "../../base/time.ts";
 import { type DeviceRecord, Devices } from "../../gateway/access/devices.ts";
-import { peekStored } from "../../store/peek-session.ts";
+import { peekValue } from "../../store/sqlite/peek.ts";
 import { eitherWay, withStore } from "../channels/reach.ts";
 import { command, GATEWAY_ARGS } from "../command.ts";
 import { group } from "../group.ts";
@@ -35,7 +35,7 @@ export const list = command({
         (await client.call("device.pair.list", {}, { timeoutMs })) as Listed,
       async (): Promise<Listed> => {
         const all = Object.values(
-          peekStored<Record<string, DeviceRecord>>(cli.paths.databasePath, "devices", "all") ?? {},
+          peekValue<Record<string, DeviceRecord>>(cli.paths.databasePath, "devices", "all") ?? {},
         );
         return {
           pending: all.filter(({ requestId }) => requestId !== undefined),

@@ -1,17 +1,17 @@
 /** What the commands about models look at: the config, the keys, and the catalogue made of both. No gateway is asked. */
+import { modelsAtRest } from "../../agent/models-at-rest.ts";
 import { agentEntries, agentSettings, defaultAgentId } from "../../agent/settings.ts";
 import { AppError } from "../../base/errors.ts";
-import { silentLogger } from "../../base/log.ts";
 import { nearest } from "../../base/nearest.ts";
 import type { Change } from "../../config/edit.ts";
 import { editFile } from "../../config/handle.ts";
 import { loadConfig } from "../../config/load.ts";
 import { valueAt } from "../../config/path.ts";
 import type { Config } from "../../config/schema.ts";
-import { type AgentModels, type Catalog, openCatalog } from "../../providers/catalog.ts";
+import type { AgentModels, Catalog } from "../../providers/catalog.ts";
 import type { Profile } from "../../providers/credentials.ts";
 import { canonical, formatRef, parseRef, resolveAlias } from "../../providers/refs.ts";
-import { SIGN_INS, signInsOf } from "../../providers/stored.ts";
+import { SIGN_INS } from "../../providers/stored.ts";
 import { Table } from "../../providers/table.ts";
 import { peekScope } from "../../store/peek-session.ts";
 import { usableSettings } from "../channels/accounts.ts";
@@ -52,34 +52,14 @@ export async function openScene(
       hint: near ? `Did you mean ${near}?` : `There are: ${known.join(", ")}.`,
     });
   }
-  const files = peekScope(cli.paths.databasePath, SIGN_INS);
-  // As the running gateway takes them: the agent's own before those of `main`.
-  const signIns = signInsOf([files[agentId], files["main"]]);
-  const auth = { ...config.auth, order: { ...config.auth.order, ...signIns.order } };
-  const modelsOf = (id: string): AgentModels => {
-    const own = agentEntries(agents).find((entry) => entry.id === id)?.model ?? {};
-    const { model, models: listed } = agents.defaults;
-    const primary = own.primary ?? model?.primary;
-    const fallbacks = own.fallbacks ?? model?.fallbacks;
-    return { known: listed, ...(primary && { primary }), ...(fallbacks && { fallbacks }) };
-  };
-  const catalog = openCatalog({
-    models,
-    auth,
-    profiles: signIns.profiles,
-    env: vars,
-    log: silentLogger,
-    defaultAgentId: agentId,
-    agents: modelsOf,
-  });
+  const signIns = peekScope(cli.paths.databasePath, SIGN_INS);
+  const rest = modelsAtRest(config, agentId, vars, signIns);
   return {
+    ...rest,
     config,
     env,
-    catalog,
     table: new Table(models, vars),
-    profiles: signIns.profiles,
     agentId,
-    agent: modelsOf(agentId),
     workspace: agentSettings(agents, agentId, cli.paths).workspace,
   };
 }

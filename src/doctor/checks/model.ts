@@ -1,31 +1,19 @@
 /** What will answer, and why it is not what the config says. */
-import { agentEntries, defaultAgentId } from "../../agent/settings.ts";
-import { silentLogger } from "../../base/log.ts";
-import { openCatalog } from "../../providers/catalog.ts";
+import { modelsAtRest } from "../../agent/models-at-rest.ts";
+import { defaultAgentId } from "../../agent/settings.ts";
+import { SIGN_INS } from "../../providers/stored.ts";
+import { peekScope } from "../../store/peek-session.ts";
 import type { Check } from "../check.ts";
+import { fromDatabase } from "./database.ts";
 
 export const modelCheck: Check = {
   id: "model",
   title: "Model",
-  async run({ loaded, command }) {
+  async run({ loaded, paths, command }) {
     if (!loaded.config) return [];
-    const { models, auth, agents } = loaded.config;
-    const { defaults } = agents;
-    const main = defaultAgentId(agents);
-    const catalog = openCatalog({
-      models,
-      auth,
-      env: loaded.env.vars,
-      log: silentLogger,
-      agents(id) {
-        const own = agentEntries(agents).find((entry) => entry.id === id)?.model ?? {};
-        return {
-          primary: own.primary ?? defaults.model?.primary,
-          fallbacks: own.fallbacks ?? defaults.model?.fallbacks,
-          known: defaults.models,
-        };
-      },
-    });
+    const main = defaultAgentId(loaded.config.agents);
+    const signIns = fromDatabase({}, () => peekScope(paths.databasePath, SIGN_INS));
+    const { catalog } = modelsAtRest(loaded.config, main, loaded.env.vars, signIns);
     const { choice, why, skipped } = await catalog.choose(main);
     if (choice.provider === "demo")
       return [
