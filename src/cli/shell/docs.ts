@@ -32,6 +32,10 @@ export const docs = command({
   ],
   async run(args, cli) {
     const all = pages();
+    if (Object.keys(all).length === 0)
+      throw new AppError("not_found", "This executable was built without its documentation.", {
+        hint: "Build it from the whole repository, with the folder docs.",
+      });
     if (args.page) return printPage(cli, all, args.page);
     const query = args._.join(" ").trim();
     if (!query) return listPages(cli, all);
