@@ -19,7 +19,7 @@ export function buildContext(engine: Pick<Engine, "dir">, files = contextFiles()
 
 /** Without what .dockerignore leaves out anyway. */
 const contextFiles = (): string[] =>
-  treeFiles().filter((name) => !/^(?:test|bench|docs)\//.test(name));
+  treeFiles().filter((name) => !/^(?:test|bench|docs\/images)\//.test(name));
 
 const shared: { image?: Promise<Image> } = {};
 export type Image = { engine: Engine; context: string };
