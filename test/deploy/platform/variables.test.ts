@@ -57,13 +57,15 @@ describe("variables of the guides and of the original", () => {
       const kind = PREFIXED[suffix as keyof typeof PREFIXED].kind.want;
       const [a, b, c] = kind.startsWith("a port")
         ? ["1111", "2222", "3333"]
-        : kind.startsWith("one of")
-          ? ["loopback", "lan", "auto"]
-          : kind.startsWith("a switch")
-            ? ["0", "1", "1"]
-            : [`${dir}/a`, `${dir}/b`, `${dir}/c`].map((p) =>
-                suffix === "PROFILE" ? p.at(-1)! : p,
-              );
+        : kind.includes("seconds")
+          ? ["11", "22", "33"]
+          : kind.startsWith("one of")
+            ? ["loopback", "lan", "auto"]
+            : kind.startsWith("a switch")
+              ? ["0", "1", "1"]
+              : [`${dir}/a`, `${dir}/b`, `${dir}/c`].map((p) =>
+                  suffix === "PROFILE" ? p.at(-1)! : p,
+                );
       const env = {
         [`CLAWDBOT_${suffix}`]: c!,
         [`MOLTBOT_${suffix}`]: b!,
