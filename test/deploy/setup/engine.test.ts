@@ -149,7 +149,7 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
     }
   });
 
-  test("deploy-016 the first settings are asked on the terminal, two questions, and the gateway starts with them", async () => {
+  test("deploy-016 the first settings are asked on the terminal, a few questions, and the gateway starts with them", async () => {
     const at = machine();
     const env = { ...shell(at), CLAWDBOT_IMAGE: IMAGE, CLAWDBOT_GATEWAY_PORT: "18805" };
     const home = { dir: at.home, state: join(at.home, ".clawdbot"), remove() {} };
@@ -157,8 +157,10 @@ describe.skipIf(why !== undefined)("docker-setup.sh with a real engine", () => {
     const person = inTerminal(["--offline"], home, env, size, join(at.repo, "docker-setup.sh"));
     await person.sees("Go on?");
     person.type("y\r");
+    await person.sees("Key of a model provider");
+    person.type("\r");
     await person.sees("Choose 1 to");
-    person.type("skip\r");
+    person.type("\r");
     await person.sees("The gateway is well");
     expect(await person.exited).toBe(0);
     person.close();
